@@ -1,0 +1,19 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    reporters: ['default', './test/support/plain-reporter.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // The examples and documents import the package by its name; tests run them on the sources.
+    alias: [
+      { find: /^bitspike$/, replacement: source('./schemas/index.ts') },
+      { find: /^bitspike\/checkpoint$/, replacement: source('./schemas/checkpoint/index.ts') },
+      { find: /^bitspike\/(train|export|runtime)$/, replacement: `${source('.')}/$1/index.ts` },
+    ],
+  },
+});

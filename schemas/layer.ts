@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { UserError } from './errors.ts';
+import type { Ops } from './ops.ts';
+
+/** Sizes of a tensor's axes, without the batch. */
+export type Shape = readonly number[];
+
+export const sizeOf = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
+
+/**
+ * What a parameter is to the posterior.
+ *
+ * - `weight`: uncertain while training, −1 or +1 once frozen.
+ * - `gain`: one real number per channel, learned as a point.
+ * - `bias`: one real number per channel, learned as a point with noise of a learned scale that adds to
+ *   the variance at the moment of firing.
+ */
+export type ParameterRole = 'weight' | 'gain' | 'bias';
+
+/** A tensor to learn. */
+export interface Parameter {
+  readonly shape: Shape;
+  readonly role: ParameterRole;
+  /** How many inputs one output sums: sets the scale of the starting values. */
+  readonly fanIn: number;
+}
+
+/**
+ * What flows between layers.
+ *
+ * - `signal`: inputs of the network or spikes.
+ * - `current`: weighted sums, waiting for a neuron or a readout.
+ * - `logits`: what a readout reports; nothing follows it.
+ */
+export type Flow = 'signal' | 'current' | 'logits';
+
+/** Everything the toolkit knows about one kind of layer. */
+export interface Layer<
+  Kind extends string,
+  Options extends z.ZodObject,
+  Name extends string,
+  State extends string,
+> {
+  readonly kind: Kind;
+
+  /** Names, types, limits, units and defaults of the options. */
+  readonly options: Options;
+
+  /** What the layer takes from the one before, and what it gives to the next. */
+  readonly takes: Flow;
+  readonly gives: Flow;
+
+  /** Shape of one output example, given one input example. Throws a UserError when the input does not fit. */
+  outputShape(options: z.output<Options>, input: Shape): Shape;
+
+  /** Tensors to learn. */
+  parameters(options: z.output<Options>, input: Shape): Record<Name, Parameter>;
+
+  /** Tensors carried from one time step to the next, starting at zero. */
+  state(options: z.output<Options>, input: Shape): Record<State, Shape>;
+
+  /** One time step: the layer's only equation. */
+  step<V>(
+    ops: Ops<V>,
+    options: z.output<Options>,
+    parameters: Readonly<Record<Name, V>>,
+    state: Readonly<Record<State, V>>,
+    input: V,
+  ): readonly [output: V, state: Record<State, V>];
+}
+
+/** A layer as plain data: its kind and all its options. */
+export type Described<Kind extends string, Options extends z.ZodObject> = { readonly kind: Kind } & Readonly<
+  z.output<Options>
+>;
+
+/**
+ * Turns a layer into a function that describes it: `dense({ units: 10 })` is `{ kind: 'dense', units: 10 }`.
+ * The function checks its options and throws a UserError naming the one that is wrong.
+ */
+export function defineLayer<
+  const Kind extends string,
+  Options extends z.ZodObject,
+  Name extends string,
+  State extends string,
+>(layer: Layer<Kind, Options, Name, State>) {
+  type Given = z.input<Options>;
+  const describe = (
+    ...given: object extends Given ? [options?: Given] : [options: Given]
+  ): Described<Kind, Options> => ({
+    kind: layer.kind,
+    ...checkOptions(layer.options, given[0] ?? {}, `${layer.kind}()`),
+  });
+  return Object.assign(describe, { layer });
+}
+
+/** Options with their defaults, or a UserError that says where, what is wrong and what was expected. */
+export function checkOptions<Schema extends z.ZodType>(
+  schema: Schema,
+  given: unknown,
+  where: string,
+): z.output<Schema> {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw new UserError(`${where}: ${result.error.issues.map((issue) => explain(issue, schema)).join('; ')}`);
+}
+
+function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
+  const path = issue.path.map(String).join('.');
+  if (issue.code !== 'unrecognized_keys') return path ? `${path}: ${issue.message}` : issue.message;
+  const known = schema instanceof z.ZodObject && path === '' ? Object.keys(schema.shape) : [];
+  const names = issue.keys.map((key) => `'${key}'`).join(', ');
+  const place = path ? ` in ${path}` : '';
+  return `unknown option ${names}${place}${known.length > 0 ? ` (known: ${known.join(', ')})` : ''}`;
+}

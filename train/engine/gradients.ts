@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+type Gradient = (
+  dy: tf.Tensor,
+  saved: tf.Tensor[],
+  attributes: tf.NamedAttrMap,
+) => Record<string, () => tf.Tensor>;
+
+interface GradientRule {
+  readonly kernel: string;
+  readonly inputs?: readonly string[];
+  readonly output?: boolean;
+  readonly gradient: Gradient;
+}
+
+/**
+ * The gradient of every kernel that a training step differentiates.
+ *
+ * tfjs-core keeps its own in a file that Node cannot import as it is; what it offers to everyone is
+ * `registerGradient`. Kernels inside a `customGrad` (the neurons, log-softmax) need none.
+ */
+const rules: readonly GradientRule[] = [
+  {
+    kernel: 'Add',
+    inputs: ['a', 'b'],
+    gradient: (dy, [a, b]) => ({ a: () => reduceTo(dy, a), b: () => reduceTo(dy, b) }),
+  },
+  {
+    kernel: 'AddN',
+    gradient: (dy, saved) => Object.fromEntries(saved.map((_, index) => [index, () => tf.clone(dy)])),
+  },
+  {
+    kernel: 'Sub',
+    inputs: ['a', 'b'],
+    gradient: (dy, [a, b]) => ({ a: () => reduceTo(dy, a), b: () => reduceTo(tf.neg(dy), b) }),
+  },
+  {
+    kernel: 'Multiply',
+    inputs: ['a', 'b'],
+    gradient: (dy, [a, b]) => ({
+      a: () => reduceTo(tf.mul(dy, b as tf.Tensor), a),
+      b: () => reduceTo(tf.mul(dy, a as tf.Tensor), b),
+    }),
+  },
+  {
+    kernel: 'RealDiv',
+    inputs: ['a', 'b'],
+    gradient: (dy, [a, b]) => ({
+      a: () => reduceTo(tf.div(dy, b as tf.Tensor), a),
+      b: () => reduceTo(tf.neg(tf.div(tf.mul(dy, a as tf.Tensor), tf.square(b as tf.Tensor))), b),
+    }),
+  },
+  { kernel: 'Neg', gradient: (dy) => ({ x: () => tf.neg(dy) }) },
+  {
+    kernel: 'Square',
+    inputs: ['x'],
+    gradient: (dy, [x]) => ({ x: () => tf.mul(dy, tf.mul(x as tf.Tensor, 2)) }),
+  },
+  {
+    kernel: 'Sqrt',
+    output: true,
+    gradient: (dy, [y]) => ({ x: () => tf.div(dy, tf.mul(y as tf.Tensor, 2)) }),
+  },
+  {
+    kernel: 'Tanh',
+    output: true,
+    gradient: (dy, [y]) => ({ x: () => tf.mul(dy, tf.sub(1, tf.square(y as tf.Tensor))) }),
+  },
+  {
+    kernel: 'Softplus',
+    inputs: ['x'],
+    gradient: (dy, [x]) => ({ x: () => tf.mul(dy, tf.sigmoid(x as tf.Tensor)) }),
+  },
+  {
+    kernel: 'BatchMatMul',
+    inputs: ['a', 'b'],
+    gradient: (dy, [a, b], { transposeA, transposeB }) => {
+      if (transposeA || transposeB) throw new Error('the gradient of a transposed matMul is not defined');
+      return {
+        a: () => tf.matMul(dy, b as tf.Tensor, false, true),
+        b: () => tf.matMul(a as tf.Tensor, dy, true, false),
+      };
+    },
+  },
+  {
+    kernel: 'Reshape',
+    inputs: ['x'],
+    gradient: (dy, [x]) => ({ x: () => tf.reshape(dy, (x as tf.Tensor).shape) }),
+  },
+  {
+    kernel: 'Sum',
+    inputs: ['x'],
+    gradient: (dy, [x], { axis }) => {
+      const { shape } = x as tf.Tensor;
+      const axes = tf.util.parseAxisParam(axis as number[], shape);
+      const kept = shape.map((size, index) => (axes.includes(index) ? 1 : size));
+      return { x: () => tf.mul(tf.reshape(dy, kept), tf.ones(shape)) };
+    },
+  },
+];
+
+/** Sums a gradient over the axes along which its operand was broadcast. */
+function reduceTo(gradient: tf.Tensor, operand: tf.Tensor | undefined): tf.Tensor {
+  const { shape } = operand as tf.Tensor;
+  const axes = tf.broadcast_util.getReductionAxes(shape, gradient.shape);
+  return tf.reshape(axes.length > 0 ? tf.sum(gradient, axes) : gradient, shape);
+}
+
+/** Tells tfjs the gradients it does not have yet. */
+export function registerGradients(): void {
+  for (const { kernel, inputs, output, gradient } of rules) {
+    if (tf.getGradient(kernel)) continue;
+    tf.registerGradient({
+      kernelName: kernel,
+      ...(inputs && { inputsToSave: [...inputs] }),
+      ...(kernel === 'AddN' && { saveAllInputs: true }),
+      ...(output && { outputsToSave: [true] }),
+      gradFunc: (dy, saved, attributes) => gradient(dy as tf.Tensor, saved, attributes),
+    });
+  }
+}

@@ -1,0 +1,130 @@
+import { backend_util, util } from '@tensorflow/tfjs-core';
+import { as, type Recorder, splat, splatOf, type Traced, type TracedType } from '../recorder.ts';
+import { type Kernel, type KernelTable, operand } from './kernel.ts';
+
+type Unary = (x: number) => number;
+type Binary = (a: number, b: number) => number;
+
+/** One operand, one ONNX operator of the same shape and type; a known number is computed here. */
+const unary =
+  (op: string, compute: Unary): Kernel =>
+  (recorder, operands) => {
+    const x = operand(operands, 'x');
+    const known = splatOf(x);
+    if (known !== undefined) return splat(compute(known), x.shape, x.type);
+    return recorder.traced(op, [recorder.value(x)], {}, x.shape, x.type);
+  };
+
+interface BinaryRules {
+  /** Type of the result, if not that of the operands. */
+  readonly result?: TracedType;
+  /** A number that leaves the other operand as it is: on either side, or only on the right. */
+  readonly neutral?: number;
+  readonly neutralRight?: number;
+  /** A number that makes the result that number. */
+  readonly absorbing?: number;
+}
+
+/** Two operands, broadcast against each other; the ONNX operator broadcasts the same way. */
+const binary =
+  (op: string, compute: Binary, rules: BinaryRules = {}): Kernel =>
+  (recorder, operands) => {
+    const a = operand(operands, 'a');
+    const b = operand(operands, 'b');
+    const shape = backend_util.assertAndGetBroadcastShape([...a.shape], [...b.shape]);
+    const type = rules.result ?? a.type;
+    const [left, right] = [splatOf(a), splatOf(b)];
+    if (left !== undefined && right !== undefined) return splat(compute(left, right), shape, type);
+    if (rules.absorbing !== undefined && (left === rules.absorbing || right === rules.absorbing)) {
+      return splat(rules.absorbing, shape, type);
+    }
+    if (right !== undefined && (right === rules.neutral || right === rules.neutralRight))
+      return expand(recorder, a, shape);
+    if (left !== undefined && left === rules.neutral) return expand(recorder, b, shape);
+    return recorder.traced(op, broadcastOperands(recorder, a, b, shape), {}, shape, type);
+  };
+
+/** A known number needs no memory of its own where the other operand already has the full shape. */
+function broadcastOperands(recorder: Recorder, a: Traced, b: Traced, shape: readonly number[]) {
+  const full = (x: Traced) => splatOf(x) === undefined && util.arraysEqual([...x.shape], [...shape]);
+  return [
+    full(b) ? recorder.broadcastable(a) : recorder.value(a),
+    full(a) ? recorder.broadcastable(b) : recorder.value(b),
+  ];
+}
+
+function expand(recorder: Recorder, x: Traced, shape: readonly number[]): Traced {
+  if (util.arraysEqual([...x.shape], [...shape])) return x;
+  return recorder.traced('Expand', [recorder.value(x), recorder.integers(shape)], {}, shape, x.type);
+}
+
+const bool = { result: 'bool' } as const;
+const flag = (truth: boolean): number => (truth ? 1 : 0);
+
+const onnxTypes: Record<TracedType, number> = { float32: 1, int32: 6, bool: 9 };
+
+const sigmoid: Unary = (x) => 1 / (1 + Math.exp(-x));
+const softplus: Unary = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+export const elementwise: KernelTable = {
+  Add: binary('Add', (a, b) => a + b, { neutral: 0 }),
+  Sub: binary('Sub', (a, b) => a - b, { neutralRight: 0 }),
+  Multiply: binary('Mul', (a, b) => a * b, { neutral: 1, absorbing: 0 }),
+  RealDiv: binary('Div', (a, b) => a / b, { neutralRight: 1 }),
+  Maximum: binary('Max', Math.max),
+  Minimum: binary('Min', Math.min),
+  Greater: binary('Greater', (a, b) => flag(a > b), bool),
+  GreaterEqual: binary('GreaterOrEqual', (a, b) => flag(a >= b), bool),
+  Less: binary('Less', (a, b) => flag(a < b), bool),
+  LessEqual: binary('LessOrEqual', (a, b) => flag(a <= b), bool),
+  Equal: binary('Equal', (a, b) => flag(a === b), bool),
+
+  Neg: unary('Neg', (x) => -x),
+  Abs: unary('Abs', Math.abs),
+  Exp: unary('Exp', Math.exp),
+  Log: unary('Log', Math.log),
+  Sqrt: unary('Sqrt', Math.sqrt),
+  Tanh: unary('Tanh', Math.tanh),
+  Sigmoid: unary('Sigmoid', sigmoid),
+  Softplus: unary('Softplus', softplus),
+
+  // No number function of JavaScript computes erf, and no step takes it of a known number.
+  Erf: (recorder, operands) => {
+    const x = operand(operands, 'x');
+    return recorder.traced('Erf', [recorder.value(x)], {}, x.shape, x.type);
+  },
+
+  // ONNX has no Square; a product reads its operand once and needs no power function.
+  Square: (recorder, operands) => {
+    const x = operand(operands, 'x');
+    const known = splatOf(x);
+    if (known !== undefined) return splat(known * known, x.shape, x.type);
+    const value = recorder.value(x);
+    return recorder.traced('Mul', [value, value], {}, x.shape, x.type);
+  },
+
+  AddN: (recorder, operands) => {
+    const terms = Object.values(operands);
+    const [first] = terms;
+    if (!first || terms.length === 1) return operand(operands, '0');
+    return recorder.traced(
+      'Sum',
+      terms.map((x) => recorder.value(x)),
+      {},
+      first.shape,
+      first.type,
+    );
+  },
+
+  Cast: (recorder, operands, { dtype }) => {
+    const x = operand(operands, 'x');
+    if (dtype === x.type) return x;
+    const to = onnxTypes[dtype as TracedType];
+    if (to === undefined)
+      throw new Error(`a traced step cannot cast to ${String(dtype)}; it knows float32, int32 and bool`);
+    const known = splatOf(x);
+    if (known !== undefined)
+      return as(splat(Math.trunc(known), x.shape, 'int32'), x.shape, dtype as TracedType);
+    return recorder.traced('Cast', [recorder.value(x)], { to }, x.shape, dtype as TracedType);
+  },
+};

@@ -1,0 +1,33 @@
+import { util } from '@tensorflow/tfjs-core';
+import { as, type Recorder, type Traced } from '../recorder.ts';
+import { type Kernel, type KernelAttributes, type KernelTable, operand } from './kernel.ts';
+
+/** The axes a reduction runs over, and the shapes of its result with and without them. */
+function reducedShapes(x: Traced, { axis, reductionIndices, keepDims }: KernelAttributes) {
+  const axes = util.parseAxisParam((axis ?? reductionIndices) as number[], [...x.shape]);
+  const kept = x.shape.map((size, index) => (axes.includes(index) ? 1 : size));
+  return { axes, shape: keepDims ? kept : x.shape.filter((_, index) => !axes.includes(index)) };
+}
+
+/** Reductions over axes that ONNX takes as an input (ReduceSum since opset 13, the others since 18). */
+const reduction =
+  (op: string): Kernel =>
+  (recorder: Recorder, operands, attributes) => {
+    const x = operand(operands, 'x');
+    const { axes, shape } = reducedShapes(x, attributes);
+    const keepdims = attributes.keepDims ? 1 : 0;
+    // Over axes of size 1 there is nothing to reduce.
+    if (axes.every((axis) => x.shape[axis] === 1)) {
+      return x.content.kind === 'splat' || axes.length === 0
+        ? as(x, shape)
+        : recorder.traced('Reshape', [recorder.value(x), recorder.integers(shape)], {}, shape, x.type);
+    }
+    return recorder.traced(op, [recorder.value(x), recorder.integers(axes)], { keepdims }, shape, x.type);
+  };
+
+export const reductions: KernelTable = {
+  Sum: reduction('ReduceSum'),
+  Max: reduction('ReduceMax'),
+  Min: reduction('ReduceMin'),
+  Mean: reduction('ReduceMean'),
+};

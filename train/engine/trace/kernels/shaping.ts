@@ -1,0 +1,30 @@
+import { util } from '@tensorflow/tfjs-core';
+import { as, splat, splatOf, type TracedType } from '../recorder.ts';
+import { type KernelTable, operand } from './kernel.ts';
+
+/** Kernels that make or rearrange numbers and compute none. */
+export const shaping: KernelTable = {
+  Identity: (_recorder, operands) => operand(operands, 'x'),
+
+  Fill: (_recorder, _operands, { shape, value, dtype }) =>
+    splat(value as number, shape as number[], (dtype as TracedType | undefined) ?? 'float32'),
+  ZerosLike: (_recorder, operands) => splat(0, operand(operands, 'x').shape, operand(operands, 'x').type),
+  OnesLike: (_recorder, operands) => splat(1, operand(operands, 'x').shape, operand(operands, 'x').type),
+
+  // Same numbers in the same order under another shape.
+  Reshape: (recorder, operands, attributes) => {
+    const x = operand(operands, 'x');
+    const shape = util.inferFromImplicitShape(attributes.shape as number[], util.sizeFromShape([...x.shape]));
+    if (splatOf(x) !== undefined || util.arraysEqual(shape, [...x.shape])) return as(x, shape);
+    return recorder.traced('Reshape', [recorder.value(x), recorder.integers(shape)], {}, shape, x.type);
+  },
+
+  // Axis i of the result is axis perm[i] of the operand, in tfjs as in ONNX.
+  Transpose: (recorder, operands, { perm }) => {
+    const x = operand(operands, 'x');
+    const order = perm as number[];
+    const shape = order.map((axis) => x.shape[axis] as number);
+    if (splatOf(x) !== undefined) return as(x, shape);
+    return recorder.traced('Transpose', [recorder.value(x)], { perm: order }, shape, x.type);
+  },
+};

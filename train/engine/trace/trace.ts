@@ -1,0 +1,87 @@
+import { defineOnnxModel, Graph, removeUnused, writeModel } from '../../../schemas/onnx/index.ts';
+import type { Shapes, StepFunction, Tensors } from '../../step.ts';
+import { registerGradients } from '../gradients.ts';
+import { recordWith, type TraceDoors } from './backend.ts';
+import { Recorder } from './recorder.ts';
+
+/** A training step as one ONNX graph, and how to feed it. */
+export interface TracedStep {
+  readonly bytes: Uint8Array;
+  /** Inputs that the graph reads; a step may not need all that it is offered. */
+  readonly inputs: ReadonlySet<string>;
+  /** Output that holds the next value of each tensor of the state. */
+  readonly nextState: Readonly<Record<string, string>>;
+  /** Output that holds each report. */
+  readonly reports: Readonly<Record<string, string>>;
+  /** Output that holds each gradient, if they were asked for. */
+  readonly gradients: Readonly<Record<string, string>>;
+  readonly nodes: number;
+}
+
+/** Results of a traced step that are wanted besides its state. */
+export interface Wanted {
+  readonly reports: readonly string[];
+  readonly gradients?: boolean;
+}
+
+/** Runs a step once on symbols and returns what it computes as ONNX. */
+export async function traceStep(step: StepFunction, wanted: Wanted): Promise<TracedStep> {
+  registerGradients();
+  const graph = new Graph('training_step');
+  const recorder = new Recorder(graph);
+  let outputs = {} as Pick<TracedStep, 'nextState' | 'reports' | 'gradients'>;
+
+  await recordWith(recorder, (doors) => {
+    const result = step.run(inputTensors(graph, step.state, doors), inputTensors(graph, step.feeds, doors));
+    const publish = (tensors: Tensors, names: readonly string[]) =>
+      publishTensors(recorder, doors, tensors, names);
+    outputs = {
+      nextState: publish(result.state, Object.keys(step.state)),
+      reports: publish(result.reports, wanted.reports),
+      gradients: publish(result.gradients, wanted.gradients ? Object.keys(result.gradients) : []),
+    };
+  });
+
+  removeUnused(graph);
+  const read = new Set<string>(graph.nodes.flatMap(({ inputs }) => inputs));
+  graph.replace({ inputs: graph.inputs.filter(({ name }) => read.has(name)) });
+  return {
+    ...outputs,
+    bytes: writeModel(defineOnnxModel(graph, { producerName: 'bitspike' })),
+    inputs: new Set(graph.inputs.map(({ name }) => name)),
+    nodes: graph.nodes.length,
+  };
+}
+
+function inputTensors(graph: Graph, shapes: Shapes, doors: TraceDoors): Tensors {
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      const value = graph.input(name, 'float32', shape);
+      return [name, doors.tensor({ shape, type: 'float32', content: { kind: 'value', value } })];
+    }),
+  );
+}
+
+/** Makes tensors outputs of the graph; returns the output of each name. Equal tensors share one. */
+function publishTensors(
+  recorder: Recorder,
+  doors: TraceDoors,
+  tensors: Tensors,
+  names: readonly string[],
+): Record<string, string> {
+  const { graph } = recorder;
+  const published: Record<string, string> = {};
+  for (const name of names) {
+    const tensor = tensors[name];
+    if (!tensor) throw new Error(`the step does not compute '${name}'`);
+    const traced = doors.traced(tensor);
+    const value = recorder.value(traced);
+    // An output must be made by a node: neither an input nor a constant can be one.
+    const made = graph.nodes.some(({ outputs }) => outputs.includes(value));
+    const output = made ? value : recorder.node('Identity', [value]);
+    if (!graph.outputs.some((known) => known.name === output))
+      graph.output(output, traced.type, [...traced.shape]);
+    published[name] = output;
+  }
+  return published;
+}

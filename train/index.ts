@@ -1,0 +1,15 @@
+/** Data → posterior: `import { mnist, train } from 'bitspike/train'`. */
+export {
+  type Dataset,
+  checkDataset,
+  firstExamples,
+  idx,
+  mnist,
+  openDataset,
+  type Split,
+} from './data/index.ts';
+export { type Estimator, importanceWeighted, type Spike, straightThrough } from './estimator.ts';
+export type { PenaltyForm } from './objective.ts';
+export { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
+export type { Schedule } from './schedule.ts';
+export { type Progress, type RunOptions, train, type TrainingState } from './train.ts';

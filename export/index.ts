@@ -1,0 +1,11 @@
+/** Posterior → frozen network → ONNX: `import { freeze, toOnnx } from 'bitspike/export'`. */
+export {
+  type FreezeChoice,
+  type FreezeOptions,
+  type FrozenTensor,
+  freeze,
+  type Member,
+  type Network,
+} from './freeze.ts';
+export { type OracleResult, runOracle } from './oracle.ts';
+export { graphNames, toOnnx } from './to-onnx.ts';

@@ -1,0 +1,154 @@
+import { UserError } from '../schemas/errors.ts';
+import type { Description } from './description.ts';
+import { type InferenceSession, onnxruntime, type Tensor } from './session.ts';
+
+/** Examples one after another in one array, or one array per example. */
+export type Inputs = Uint8Array | Float32Array | readonly (Uint8Array | Float32Array)[];
+
+/** The answer for one example. */
+export interface Classification {
+  /** Index of the most probable class. */
+  readonly label: number;
+  readonly className: string;
+  /** Of that class, in [0, 1]; of an ensemble, the mean over its members. */
+  readonly probability: number;
+  /** One per class, summing to 1. */
+  readonly probabilities: Float32Array;
+}
+
+/** One output of the graph for all examples. */
+export interface Output {
+  /** The first axis is the batch, but for `member_probabilities`, whose first is the member. */
+  readonly dims: readonly number[];
+  readonly data: Float32Array | Uint8Array;
+}
+
+/** Examples in one call of onnxruntime: more would use memory and no less time. */
+const CHUNK = 1024;
+
+/** A network that answers. Made by `load`. */
+export class LoadedNetwork {
+  readonly description: Description;
+  readonly device: string;
+  readonly #session: InferenceSession;
+  readonly #outputs: readonly string[];
+
+  constructor(
+    description: Description,
+    device: string,
+    session: InferenceSession,
+    outputs: readonly string[],
+  ) {
+    this.description = description;
+    this.device = device;
+    this.#session = session;
+    this.#outputs = outputs;
+  }
+
+  /**
+   * The most probable class of each example.
+   *
+   * @throws UserError when the inputs are not whole examples of the type that the model takes
+   */
+  async classify(inputs: Inputs): Promise<Classification[]> {
+    const { classNames } = this.description;
+    const classes = classNames.length;
+    const found: Classification[] = [];
+    for await (const { probabilities } of this.#chunks(this.#joined(inputs), ['probabilities'])) {
+      const data = probabilities?.data as Float32Array;
+      for (let start = 0; start < data.length; start += classes) {
+        const own = data.slice(start, start + classes);
+        const label = own.indexOf(Math.max(...own));
+        found.push({
+          label,
+          className: classNames[label] as string,
+          probability: own[label] as number,
+          probabilities: own,
+        });
+      }
+    }
+    return found;
+  }
+
+  /** Every output of the graph, and of the layers that `load` was asked to observe, for all examples. */
+  async run(inputs: Inputs): Promise<Record<string, Output>> {
+    const parts: Record<string, Tensor>[] = [];
+    for await (const part of this.#chunks(this.#joined(inputs), this.#outputs)) parts.push(part);
+    return Object.fromEntries(
+      this.#outputs.map((name) => [
+        name,
+        join(
+          parts.map((part) => part[name] as Tensor),
+          name === 'member_probabilities' ? 1 : 0,
+        ),
+      ]),
+    );
+  }
+
+  /** Frees the memory of the model. */
+  close(): Promise<void> {
+    return this.#session.release();
+  }
+
+  async *#chunks(
+    inputs: Uint8Array | Float32Array,
+    outputs: readonly string[],
+  ): AsyncGenerator<Record<string, Tensor>> {
+    const { Tensor } = await onnxruntime();
+    const { inputSize, inputShape } = this.description;
+    for (let start = 0; start < inputs.length; start += CHUNK * inputSize) {
+      const data = inputs.slice(start, start + CHUNK * inputSize);
+      const dims = [data.length / inputSize, ...inputShape];
+      const input =
+        data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
+      yield (await this.#session.run({ input }, [...outputs])) as Record<string, Tensor>;
+    }
+  }
+
+  #joined(inputs: Inputs): Uint8Array | Float32Array {
+    const { inputType, inputSize, inputShape } = this.description;
+    const Wanted = inputType === 'uint8' ? Uint8Array : Float32Array;
+    const list = inputs instanceof Uint8Array || inputs instanceof Float32Array ? [inputs] : inputs;
+    for (const [index, array] of list.entries()) {
+      if (!(array instanceof Wanted)) {
+        throw new UserError(
+          `inputs: the model takes ${inputType}, give a ${Wanted.name} (array ${index} is a ${kindOf(array)})`,
+        );
+      }
+      const whole = list === inputs ? array.length === inputSize : array.length % inputSize === 0;
+      if (!whole) {
+        throw new UserError(
+          `inputs: an example is [${inputShape.join(', ')}] = ${inputSize} numbers; array ${index} holds ${array.length}`,
+        );
+      }
+    }
+    if (list.length === 1) return list[0] as Uint8Array | Float32Array;
+    const joined = new Wanted(list.length * inputSize);
+    list.forEach((array, index) => joined.set(array, index * inputSize));
+    return joined;
+  }
+}
+
+const kindOf = (value: unknown): string => (value as object | null)?.constructor?.name ?? typeof value;
+
+/** Joins the parts of an output along the axis of the batch. */
+function join(parts: readonly Tensor[], axis: number): Output {
+  const [first] = parts;
+  if (!first) return { dims: [], data: new Float32Array() };
+  const dims = [...first.dims];
+  dims[axis] = parts.reduce((sum, part) => sum + (part.dims[axis] as number), 0);
+  const data = new (first.type === 'uint8' ? Uint8Array : Float32Array)(
+    dims.reduce((product, size) => product * size, 1),
+  );
+  const outer = dims.slice(0, axis).reduce((product, size) => product * size, 1);
+  let offset = 0;
+  for (let row = 0; row < outer; row++) {
+    for (const part of parts) {
+      const own = part.data as Float32Array;
+      const length = own.length / outer;
+      data.set(own.subarray(row * length, (row + 1) * length), offset);
+      offset += length;
+    }
+  }
+  return { dims, data };
+}

@@ -1,0 +1,5 @@
+export { fillBatch, shuffledOrder } from './batches.ts';
+export { type Dataset, type Split, checkDataset, exampleSize, firstExamples } from './dataset.ts';
+export { type IdxArray, type IdxOptions, idx, readIdx } from './idx.ts';
+export { mnist } from './mnist.ts';
+export { openDataset } from './source.ts';

@@ -1,7 +1,7 @@
 import { UserError } from '../schemas/errors.ts';
 import { checkOptions, sizeOf } from '../schemas/layer.ts';
 import { classesOf, defineModel, type Model } from '../schemas/model.ts';
-import { learnedShapes, type Posterior } from '../schemas/posterior.ts';
+import { type LearnedTensor, learnedShapes, type Posterior } from '../schemas/posterior.ts';
 import { Random, type RandomState } from '../schemas/random.ts';
 import { type Dataset, fillBatch, shuffledOrder } from './data/index.ts';
 import { onnxEngine } from './engine/onnx.ts';
@@ -166,14 +166,19 @@ export function startingState(model: Model, data: Dataset, options: TrainingOpti
     inputPower: meanSquare(data),
     seed: options.seed,
   });
-  const tensors: Record<string, State[string]> = {};
+  return { step: 0, noise: Random.fromSeed(options.seed, 'noise').save(), tensors: initialState(learned) };
+}
+
+/** Learned tensors with the moments of an optimiser that has seen nothing yet. */
+export function initialState(learned: State): State {
+  const state: Record<string, LearnedTensor> = {};
   for (const [name, tensor] of Object.entries(learned)) {
-    tensors[name] = tensor;
+    state[name] = tensor;
     for (const moment of ['first', 'second']) {
-      tensors[`${name}.adam.${moment}`] = { shape: tensor.shape, data: new Float32Array(tensor.data.length) };
+      state[`${name}.adam.${moment}`] = { shape: tensor.shape, data: new Float32Array(tensor.data.length) };
     }
   }
-  return { step: 0, noise: Random.fromSeed(options.seed, 'noise').save(), tensors };
+  return state;
 }
 
 /** E[x²] of the inputs; 1 where all are zero. */

@@ -54,7 +54,8 @@ const rules: readonly GradientRule[] = [
   {
     kernel: 'Square',
     inputs: ['x'],
-    gradient: (dy, [x]) => ({ x: () => tf.mul(dy, tf.mul(x as tf.Tensor, 2)) }),
+    // The factor goes to dy: where that is a matrix product, the trace makes it part of it.
+    gradient: (dy, [x]) => ({ x: () => tf.mul(tf.mul(dy, 2), x as tf.Tensor) }),
   },
   {
     kernel: 'Sqrt',

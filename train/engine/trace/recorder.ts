@@ -37,7 +37,9 @@ const scalars: Record<TracedType, (number: number) => TensorData> = {
 /** Writes a graph in which equal nodes are shared. */
 export class Recorder {
   readonly graph: Graph;
-  readonly #known = new Map<string, readonly Value[]>();
+  readonly #known = new Map<string, Value>();
+  readonly #shapes = new Map<string, readonly number[]>();
+  readonly #scalars = new Map<string, number>();
 
   constructor(graph: Graph) {
     this.graph = graph;
@@ -47,9 +49,9 @@ export class Recorder {
   node(op: string, inputs: readonly Value[], attributes: Attributes = {}): Value {
     const key = `${op}(${inputs.join()})${JSON.stringify(attributes)}`;
     const known = this.#known.get(key);
-    if (known) return known[0] as Value;
+    if (known) return known;
     const value = this.graph.node(op, inputs, attributes);
-    this.#known.set(key, [value]);
+    this.#known.set(key, value);
     return value;
   }
 
@@ -61,7 +63,9 @@ export class Recorder {
     shape: readonly number[],
     type: TracedType,
   ): Traced {
-    return { shape, type, content: { kind: 'value', value: this.node(op, inputs, attributes) } };
+    const value = this.node(op, inputs, attributes);
+    this.#shapes.set(value, shape);
+    return { shape, type, content: { kind: 'value', value } };
   }
 
   /** The tensor as a value of its full shape. */
@@ -77,7 +81,19 @@ export class Recorder {
   }
 
   scalar(number: number, type: TracedType): Value {
-    return this.graph.constant(scalars[type](number));
+    const value = this.graph.constant(scalars[type](number));
+    this.#scalars.set(value, number);
+    return value;
+  }
+
+  /** The shape of a value that a kernel computed. */
+  shape(value: string): readonly number[] | undefined {
+    return this.#shapes.get(value);
+  }
+
+  /** The number of a scalar constant. */
+  scalarOf(value: string): number | undefined {
+    return this.#scalars.get(value);
   }
 
   /** A list of integers, as ONNX wants shapes and axes. */

@@ -2,6 +2,7 @@ import { defineOnnxModel, Graph, removeUnused, writeModel } from '../../../schem
 import type { Shapes, StepFunction, Tensors } from '../../step.ts';
 import { registerGradients } from '../gradients.ts';
 import { recordWith, type TraceDoors } from './backend.ts';
+import { fuseProducts } from './fuse.ts';
 import { Recorder } from './recorder.ts';
 
 /** A training step as one ONNX graph, and how to feed it. */
@@ -43,6 +44,7 @@ export async function traceStep(step: StepFunction, wanted: Wanted): Promise<Tra
   });
 
   removeUnused(graph);
+  fuseProducts(graph, recorder);
   const read = new Set<string>(graph.nodes.flatMap(({ inputs }) => inputs));
   graph.replace({ inputs: graph.inputs.filter(({ name }) => read.has(name)) });
   return {

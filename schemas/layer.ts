@@ -86,7 +86,7 @@ export function defineLayer<
 >(layer: Layer<Kind, Options, Name, State>) {
   type Given = z.input<Options>;
   const describe = (
-    ...given: object extends Given ? [options?: Given] : [options: Given]
+    ...given: Record<never, never> extends Given ? [options?: Given] : [options: Given]
   ): Described<Kind, Options> => ({
     kind: layer.kind,
     ...checkOptions(layer.options, given[0] ?? {}, `${layer.kind}()`),

@@ -1,0 +1,72 @@
+import { onnxEngine } from '../../train/engine/onnx.ts';
+import type { PreparedStep } from '../../train/engine/engine.ts';
+import { trainingOptionsSchema } from '../../train/options.ts';
+import { initialPosterior } from '../../train/posterior.ts';
+import { initialState, stepOf } from '../../train/train.ts';
+import { adamScalars } from '../../train/optimiser.ts';
+import { binary, defineModel, dense, readout } from '../../schemas/index.ts';
+import { Random } from '../../schemas/random.ts';
+import type { Absent, Contender } from '../harness.ts';
+import type { TrainStep } from '../train-step.ts';
+
+/** Net A: 784-512-512-10, binary weights and activations. */
+const netA = defineModel({
+  input: [784],
+  layers: [dense({ units: 512 }), binary(), dense({ units: 512 }), binary(), dense({ units: 10 }), readout()],
+});
+
+const EXAMPLES = 60_000;
+const LEARNING_RATE = 1e-3;
+
+/** The same step, traced into one ONNX graph and run by onnxruntime. */
+export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Promise<Contender | Absent> => {
+  const options = trainingOptionsSchema.parse({
+    learningRate: LEARNING_RATE,
+    otherRates: 1,
+    divergenceWeight: kl ? 1 : 0,
+    penalty: penalty ? 'membrane' : 'none',
+  });
+  const step = stepOf(netA, options);
+  const noise = Random.fromSeed(1, 'noise');
+  let prepared: PreparedStep | undefined;
+  let taken = 0;
+
+  const runStep = async (ready: PreparedStep): Promise<void> => {
+    // Noise is drawn afresh in every step, and the drawing is part of its time.
+    for (const name of step.noises) noise.fillGaussian(ready.feeds[name]!);
+    const { rateFactor, epsilon } = adamScalars(options.adam, ++taken);
+    const rate = LEARNING_RATE * rateFactor;
+    const scalars = {
+      'rate.weights': rate,
+      'rate.others': rate,
+      epsilon,
+      divergenceWeight: 1 / EXAMPLES,
+      penaltyWeight: 1e-6,
+    };
+    for (const [name, value] of Object.entries(scalars)) ready.feeds[name]![0] = value;
+    await ready.run();
+  };
+
+  return {
+    name: 'bitspike',
+    async prepare() {
+      const learned = initialPosterior(netA, { spread: 0.5, biasRho: -2, inputPower: 1 / 3, seed: 1 });
+      prepared = await onnxEngine({ threads }).prepare(step, initialState(learned), ['loss']);
+      const random = Random.fromSeed(1, 'batch');
+      const inputs = prepared.feeds.inputs!;
+      for (let index = 0; index < inputs.length; index++) inputs[index] = random.nextUniform();
+      const targets = prepared.feeds.targets!;
+      for (let row = 0; row < targets.length / 10; row++) targets[row * 10 + random.nextBelow(10)] = 1;
+    },
+    async steps(count) {
+      const times: number[] = [];
+      for (let index = 0; index < count; index++) {
+        const start = performance.now();
+        await runStep(prepared!);
+        times.push(performance.now() - start);
+      }
+      return times;
+    },
+    close: async () => prepared?.close(),
+  };
+};

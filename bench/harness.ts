@@ -1,0 +1,96 @@
+/** One side of a comparison. */
+export interface Contender {
+  readonly name: string;
+  prepare(): Promise<void>;
+  /** Runs so many steps; resolves to the milliseconds of each. */
+  steps(count: number): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+/** Why a side of a comparison cannot run here, and what to do about it. */
+export interface Absent {
+  readonly absent: string;
+}
+
+/** A line of a bench's result; a side that cannot run is null. */
+export interface Row {
+  readonly name: string;
+  readonly peer: string;
+  readonly ours: number | null;
+  readonly theirs: number | null;
+  readonly unit: string;
+  /** ours / theirs: below 1, ours is faster. */
+  readonly ratio: number | null;
+}
+
+/** What a bench found: rows, and what a reader should know to judge them. */
+export interface Findings {
+  readonly rows: Row[];
+  readonly notes: string[];
+}
+
+export interface Rounds {
+  /** How often the contenders take turns. */
+  readonly rounds: number;
+  /** Steps of each contender in a round. */
+  readonly steps: number;
+  /** Steps of each contender before the first round, not counted. */
+  readonly warmUp: number;
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+};
+
+/**
+ * The median milliseconds of a step of each contender. They take turns (ours, theirs, ours, theirs, …), so
+ * that whatever slows the machine for a while slows them all.
+ */
+export const measure = async (
+  contenders: readonly Contender[],
+  { rounds, steps, warmUp }: Rounds,
+): Promise<number[]> => {
+  for (const contender of contenders) {
+    await contender.prepare();
+    await contender.steps(warmUp);
+  }
+  const times = contenders.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, contender] of contenders.entries()) {
+      times[index]!.push(...(await contender.steps(steps)));
+    }
+  }
+  return times.map(median);
+};
+
+const isPresent = (side: Contender | Absent): side is Contender => !('absent' in side);
+
+/** Measures two sides against each other; a side that is absent leaves its place in the row empty. */
+export const compare = async (
+  name: string,
+  peer: string,
+  [ours, theirs]: readonly [Contender | Absent, Contender | Absent],
+  rounds: Rounds,
+): Promise<Findings> => {
+  const sides = [ours, theirs];
+  const present = sides.filter(isPresent);
+  try {
+    const medians = await measure(present, rounds);
+    const medianOf = (side: Contender | Absent) =>
+      isPresent(side) ? rounded(medians[present.indexOf(side)]!) : null;
+    const own = medianOf(ours);
+    const other = medianOf(theirs);
+    const ratio = own === null || other === null ? null : rounded(own / other);
+    return {
+      rows: [{ name, peer, ours: own, theirs: other, unit: 'ms', ratio }],
+      notes: sides.flatMap((side) => (isPresent(side) ? [] : [`${name}: ${side.absent}`])),
+    };
+  } finally {
+    await Promise.all(present.map((side) => side.close()));
+  }
+};
+
+/** Four digits say all that such a measurement knows. */
+const rounded = (value: number): number => Number(value.toPrecision(4));

@@ -1,0 +1,37 @@
+import { UserError } from '../schemas/errors.ts';
+import type { Findings } from './harness.ts';
+import { report } from './report.ts';
+
+interface Bench {
+  readonly summary: string;
+  /** Benches load when they run: one that lacks a dependency leaves the others alone. */
+  readonly load: () => Promise<{ run(options: string[]): Promise<Findings> }>;
+}
+
+const BENCHES: Record<string, Bench> = {
+  'train-step': {
+    summary: 'one training step against PyTorch (--threads 1 --kl --penalty --rounds 7 --steps 20 --profile)',
+    load: () => import('./train-step.ts'),
+  },
+};
+
+/** A mistake in the options, as `parseArgs` of Node reports it. */
+const isUsageError = (thrown: unknown): thrown is Error =>
+  thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('ERR_PARSE_ARGS');
+
+const [name = '', ...options] = process.argv.slice(2);
+const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+if (bench === undefined) {
+  const names = Object.entries(BENCHES).map(([known, { summary }]) => `  ${known}  ${summary}`);
+  console.error(['Give the name of a bench: npm run -s bench -- NAME [options]', ...names].join('\n'));
+  process.exitCode = 2;
+} else {
+  try {
+    const { run } = await bench.load();
+    console.log(report(name, await run(options)));
+  } catch (error) {
+    if (!(error instanceof UserError) && !isUsageError(error)) throw error;
+    console.error(error.message);
+    process.exitCode = isUsageError(error) ? 2 : 1;
+  }
+}

@@ -1,0 +1,10 @@
+/** Checkpoints on disk, in Node: `import { loadCheckpoint } from 'bitspike/checkpoint'`. */
+export {
+  type Checkpoint,
+  type CheckpointFolder,
+  type LoadOptions,
+  listCheckpoints,
+  loadCheckpoint,
+  readCheckpoint,
+} from './load.ts';
+export { type SaveOptions, saveCheckpoint } from './save.ts';

@@ -8,4 +8,11 @@ export {
   type Network,
 } from './freeze.ts';
 export { type OracleResult, runOracle } from './oracle.ts';
+export {
+  type LayerReport,
+  type OnnxReport,
+  type OperatorReport,
+  type PortReport,
+  reportOnnx,
+} from './report.ts';
 export { graphNames, toOnnx } from './to-onnx.ts';

@@ -11,5 +11,12 @@ export {
 export { type Estimator, importanceWeighted, type Spike, straightThrough } from './estimator.ts';
 export type { PenaltyForm } from './objective.ts';
 export { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
+export {
+  type FolderRunOptions,
+  loadTraining,
+  resumeTraining,
+  type SavedTraining,
+  trainInFolder,
+} from './run-folder.ts';
 export type { Schedule } from './schedule.ts';
 export { type Progress, type RunOptions, train, type TrainingState } from './train.ts';

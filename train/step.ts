@@ -44,6 +44,10 @@ export type Scalars = Readonly<Record<(typeof scalarNames)[number], number>>;
  * It reads only `state` and `feeds`, and everything random comes in as noise of scale 1.
  */
 export interface StepFunction {
+  /** Shapes of the tensors that training changes. */
+  readonly learned: Shapes;
+  /** The optimiser that `run` applies; an engine may apply it itself to the gradients. */
+  readonly adam: Adam;
   /** Learned tensors and the optimiser's: fed back from one step to the next. */
   readonly state: Shapes;
   /** `inputs` [batch, …], `targets` [batch, classes], the scalars, and `noise.0`, `noise.1`, … */
@@ -103,7 +107,7 @@ export function buildStep(options: StepOptions): StepFunction {
     }
     return { state: next, reports: { loss, ...reports }, gradients };
   };
-  return { state, feeds, noises, run };
+  return { learned, adam: options.adam, state, feeds, noises, run };
 }
 
 function lossAndGradients(options: StepOptions, names: readonly string[], current: Tensors, fed: Tensors) {

@@ -7,4 +7,12 @@ export {
   loadCheckpoint,
   readCheckpoint,
 } from './load.ts';
+export {
+  decodePosterior,
+  encodePosterior,
+  loadPosterior,
+  type SavedPosterior,
+  savePosterior,
+  type TrainingRecord,
+} from './posterior.ts';
 export { type SaveOptions, saveCheckpoint } from './save.ts';

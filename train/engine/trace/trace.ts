@@ -10,7 +10,7 @@ export interface TracedStep {
   readonly bytes: Uint8Array;
   /** Inputs that the graph reads; a step may not need all that it is offered. */
   readonly inputs: ReadonlySet<string>;
-  /** Output that holds the next value of each tensor of the state. */
+  /** Output that holds the next value of each tensor of the state, if it was asked for. */
   readonly nextState: Readonly<Record<string, string>>;
   /** Output that holds each report. */
   readonly reports: Readonly<Record<string, string>>;
@@ -19,10 +19,11 @@ export interface TracedStep {
   readonly nodes: number;
 }
 
-/** Results of a traced step that are wanted besides its state. */
+/** Results of a step that are wanted; what only others need is not in the graph. */
 export interface Wanted {
   readonly reports: readonly string[];
   readonly gradients?: boolean;
+  readonly state?: boolean;
 }
 
 /** Runs a step once on symbols and returns what it computes as ONNX. */
@@ -37,7 +38,7 @@ export async function traceStep(step: StepFunction, wanted: Wanted): Promise<Tra
     const publish = (tensors: Tensors, names: readonly string[]) =>
       publishTensors(recorder, doors, tensors, names);
     outputs = {
-      nextState: publish(result.state, Object.keys(step.state)),
+      nextState: publish(result.state, wanted.state ? Object.keys(step.state) : []),
       reports: publish(result.reports, wanted.reports),
       gradients: publish(result.gradients, wanted.gradients ? Object.keys(result.gradients) : []),
     };

@@ -1,0 +1,41 @@
+/**
+ * Compiles every AssemblyScript kernel, `FOLDER/assembly/NAME.ts`, to WebAssembly and writes its bytes as
+ * `FOLDER/generated/NAME.ts`. With a folder as argument, writes below that instead.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const kernels = ['train/engine/adam/assembly/adam.ts'];
+
+for (const source of kernels) {
+  const { binary, error, stderr } = await compile(source);
+  if (error) throw new Error(`${source}: ${error.message}\n${stderr}`);
+  const name = basename(source, '.ts');
+  const target = join(process.argv[2] ?? root, dirname(dirname(source)), 'generated', `${name}.ts`);
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, moduleOf(source, binary));
+}
+
+async function compile(source) {
+  let binary;
+  const flags = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--enable', 'simd'];
+  const { error, stderr } = await asc.main(
+    [source, ...flags, '--outFile', 'kernel.wasm', '--baseDir', root],
+    {
+      writeFile: (_file, contents) => {
+        binary = contents;
+      },
+    },
+  );
+  return { binary, error, stderr: stderr.toString() };
+}
+
+function moduleOf(source, binary) {
+  return (
+    `// WebAssembly of ${source}, written by \`npm run generate:kernels\`; do not edit.\n` +
+    `export const wasm =\n  '${Buffer.from(binary).toString('base64')}';\n`
+  );
+}

@@ -1,0 +1,210 @@
+import { z } from 'zod';
+import { reasonOf, UserError } from '../schemas/errors.ts';
+import { modelOfJson, parseJson } from '../schemas/json.ts';
+import { checkOptions, sizeOf } from '../schemas/layer.ts';
+import { type Model, parametersOf, placesOf } from '../schemas/model.ts';
+import {
+  type Graph,
+  type Model as OnnxModel,
+  type Node,
+  readModel,
+  subgraphs,
+  type Tensor,
+  type TensorData,
+  tensorData,
+  type ValueInfo,
+} from '../schemas/onnx/index.ts';
+
+/** An input or output of the graph. */
+export interface PortReport {
+  readonly name: string;
+  readonly type: string;
+  /** Sizes, and names of those known only at run time. */
+  readonly dims: readonly (number | string)[];
+}
+
+export interface LayerReport {
+  readonly name: string;
+  readonly input: readonly number[];
+  readonly output: readonly number[];
+  /** Binary weights of the layer, in one member of an ensemble. */
+  readonly binaryWeights: number;
+}
+
+/** How often an operator is used; standard ones are of ONNX's own domain, ''. */
+export interface OperatorReport {
+  readonly operator: string;
+  readonly domain: string;
+  readonly uses: number;
+}
+
+/** What is in an exported model and where its bytes go. */
+export interface OnnxReport {
+  readonly model: Model;
+  readonly classNames: readonly string[];
+  readonly producer: string;
+  readonly opset: number;
+  readonly irVersion: number;
+  readonly inputs: readonly PortReport[];
+  readonly outputs: readonly PortReport[];
+  /** How the weights were chosen, as given to `freeze`. */
+  readonly weights: Readonly<Record<string, unknown>>;
+  readonly members: number;
+  readonly layers: readonly LayerReport[];
+  /** In all members. */
+  readonly binaryWeights: number;
+  readonly bytes: {
+    readonly file: number;
+    /** The binary weights themselves, one bit each. */
+    readonly packedWeights: number;
+    /** Whole thresholds of neurons. */
+    readonly thresholds: number;
+    /** Tables that unpack a byte into eight weights. */
+    readonly tables: number;
+    /** Gains and biases. */
+    readonly realParameters: number;
+    /** Operators, names, small constants and metadata. */
+    readonly graph: number;
+  };
+  /** Bits per binary weight: of the whole file, and of the packed weights alone. */
+  readonly bitsPerWeight: { readonly file: number; readonly packed: number };
+  readonly operators: readonly OperatorReport[];
+  /** Whether every operator is one of ONNX's own, so that any ONNX runtime knows it. */
+  readonly standard: boolean;
+}
+
+/**
+ * Reads what is in a model that `toOnnx` wrote.
+ *
+ * @param file its name, for messages
+ * @throws UserError where the bytes are no ONNX model, or not one of this toolkit
+ */
+export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
+  const onnx = readModel(bytes, file);
+  const { model, classNames, weights, members } = readMetadata(onnx, file);
+  const sizes = binarySizes(model);
+  const layers = placesOf(model).map(({ name, input, output }) => ({
+    name,
+    input,
+    output,
+    binaryWeights: [...sizes].reduce(
+      (sum, [key, size]) => (key.startsWith(`${name}.`) ? sum + size : sum),
+      0,
+    ),
+  }));
+  const binaryWeights = members * layers.reduce((sum, layer) => sum + layer.binaryWeights, 0);
+  const parts = partsOf(onnx.graph, sizes, members, file);
+  const operators = operatorsOf(onnx);
+  return {
+    model,
+    classNames,
+    producer: `${onnx.producerName ?? ''} ${onnx.producerVersion ?? ''}`.trim(),
+    opset: onnx.opsets.get('') ?? 0,
+    irVersion: onnx.irVersion,
+    inputs: onnx.graph.inputs.map(portOf),
+    outputs: onnx.graph.outputs.map(portOf),
+    weights,
+    members,
+    layers,
+    binaryWeights,
+    bytes: {
+      file: bytes.length,
+      ...parts,
+      graph: Object.values(parts).reduce((rest, size) => rest - size, bytes.length),
+    },
+    bitsPerWeight: {
+      file: (bytes.length * 8) / binaryWeights,
+      packed: (parts.packedWeights * 8) / binaryWeights,
+    },
+    operators,
+    standard: operators.every(({ domain }) => domain === ''),
+  };
+}
+
+const metadataSchema = z.object({
+  model: z.unknown(),
+  classes: z.array(z.string()),
+  weights: z.record(z.string(), z.unknown()),
+  layers: z.array(z.array(z.string())).min(1),
+});
+
+function readMetadata({ metadata }: OnnxModel, file: string) {
+  const found: Record<string, unknown> = {};
+  for (const key of Object.keys(metadataSchema.shape)) {
+    const text = metadata.get(`bitspike.${key}`);
+    if (text === undefined) {
+      throw new UserError(
+        `${file}: not a bitspike model (its metadata has no bitspike.${key}); expected one that bitspike exported`,
+      );
+    }
+    found[key] = parseJson(text, `${file}: metadata: bitspike.${key}`);
+  }
+  const { model, classes, weights, layers } = checkOptions(metadataSchema, found, `${file}: metadata`);
+  return { model: modelOfJson(model, file), classNames: classes, weights, members: layers.length };
+}
+
+/** How many binary weights each parameter of that role holds. */
+const binarySizes = (model: Model): Map<string, number> =>
+  new Map(
+    Object.entries(parametersOf(model))
+      .filter(([, { role }]) => role === 'weight')
+      .map(([name, { shape }]) => [name, sizeOf(shape)]),
+  );
+
+/** Bytes of the initializers by what they are, told by the names and types that `toOnnx` gives them. */
+function partsOf(graph: Graph, sizes: ReadonlyMap<string, number>, members: number, file: string) {
+  const packed = new Map<string, number>();
+  for (let member = 0; member < members; member++) {
+    const prefix = members === 1 ? '' : `member${member}.`;
+    for (const [name, size] of sizes) packed.set(prefix + name, Math.ceil(size / 8));
+  }
+  const parts = { packedWeights: 0, thresholds: 0, tables: 0, realParameters: 0 };
+  for (const [name, stored] of graph.initializers) {
+    const { type, dims, data } = read(stored, name, file);
+    if (type === 'string') continue;
+    const size = data.byteLength;
+    const expected = packed.get(name);
+    if (expected !== undefined && size !== expected) {
+      throw new UserError(`${file}: the weights ${name} take ${size} bytes; its model expects ${expected}`);
+    }
+    if (packed.delete(name)) parts.packedWeights += size;
+    else if (name.startsWith('signs_of_byte.')) parts.tables += size;
+    else if (type === 'int32') parts.thresholds += size;
+    else if (type === 'float32' && dims.length > 0) parts.realParameters += size;
+  }
+  for (const name of packed.keys())
+    throw new UserError(`${file}: the weights ${name} of its model are missing`);
+  return parts;
+}
+
+function read(tensor: Tensor, name: string, file: string): TensorData {
+  try {
+    return tensorData(tensor, name);
+  } catch (cause) {
+    throw new UserError(`${file}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+const portOf = ({ name, type, dims }: ValueInfo): PortReport => ({
+  name,
+  type: type ?? 'unknown',
+  dims: dims ?? [],
+});
+
+function operatorsOf({ graph, functions }: OnnxModel): OperatorReport[] {
+  const found = new Map<string, OperatorReport>();
+  const count = ({ nodes }: Graph): void => {
+    for (const node of nodes) {
+      // 'ai.onnx' is the long name of ''.
+      const domain = node.domain === 'ai.onnx' ? '' : (node.domain ?? '');
+      const key = `${domain} ${node.op}`;
+      found.set(key, { operator: node.op, domain, uses: (found.get(key)?.uses ?? 0) + 1 });
+      subgraphsOf(node).forEach(count);
+    }
+  };
+  count(graph);
+  for (const { body } of functions) count(body);
+  return [...found.values()].sort((a, b) => (a.operator < b.operator ? -1 : 1));
+}
+
+const subgraphsOf = ({ attributes }: Node): Graph[] => [...attributes.values()].flatMap(subgraphs);

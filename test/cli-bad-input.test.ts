@@ -1,0 +1,229 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Graph, defineOnnxModel, writeModel } from '../schemas/onnx/index.ts';
+import { buildCli, filesIn, idxFile, startCli, writeImages } from './support/cli.ts';
+
+let built: string;
+let folder: string;
+const at = (...path: string[]): string => join(folder, ...path);
+const copy = (from: string, to: string): void => cpSync(at(from), at(to), { recursive: true });
+
+/**
+ * Runs a command that must fail with one line on standard error, and leave every file as it was.
+ *
+ * @returns the line
+ */
+async function lineOf(code: number, ...args: string[]): Promise<string> {
+  const before = filesIn(folder);
+  const ended = await startCli(built, args, folder).ended;
+  expect(ended.stderr).toMatch(/^bitspike: [^\n]+\n$/);
+  expect(ended.code).toBe(code);
+  expect(filesIn(folder)).toEqual(before);
+  return ended.stderr.trim();
+}
+
+const small = ['--hidden', '16', '--epochs', '2', '--batch-size', '20', '--threads', '1'];
+const train = (data: string, ...more: string[]): string[] => [
+  'train',
+  '--data',
+  data,
+  '--out',
+  'new',
+  ...small,
+  ...more,
+];
+
+beforeAll(async () => {
+  built = buildCli();
+  folder = mkdtempSync(join(tmpdir(), 'bitspike-bad-'));
+  writeImages(at('images'), { train: 100, t10k: 50 });
+  const run = ['train', '--data', 'idx:images', '--out', 'run', ...small];
+  expect(await startCli(built, run, folder).ended).toMatchObject({ code: 0 });
+  const written = await startCli(built, ['export', 'run', '--out', 'network.onnx'], folder).ended;
+  expect(written).toMatchObject({ code: 0 });
+});
+afterAll(() => {
+  rmSync(built, { recursive: true });
+  rmSync(folder, { recursive: true });
+});
+
+describe('data', () => {
+  const images = 'train-images-idx3-ubyte';
+
+  test('cut short', async () => {
+    copy('images', 'short');
+    truncateSync(at('short', images), 1000);
+    expect(await lineOf(1, ...train('idx:short'))).toContain(
+      `short/${images}: byte 1000: the file is cut short`,
+    );
+  });
+
+  test('of another kind', async () => {
+    copy('images', 'odd');
+    writeFileSync(at('odd', images), 'P5 8 8 255');
+    expect(await lineOf(1, ...train('idx:odd'))).toContain('begins 50 35 20 38; expected an IDX file');
+  });
+
+  test('with fewer labels than images', async () => {
+    copy('images', 'uneven');
+    writeFileSync(at('uneven', 'train-labels-idx1-ubyte'), idxFile([99], new Uint8Array(99)));
+    expect(await lineOf(1, ...train('idx:uneven'))).toContain('has 99 labels for the 100 images');
+  });
+
+  test('missing, in part and in whole', async () => {
+    copy('images', 'partly');
+    rmSync(at('partly', images));
+    expect(await lineOf(1, ...train('idx:partly'))).toContain(`has no ${images}`);
+    expect(await lineOf(1, ...train('idx:nowhere'))).toContain('nowhere: cannot be read as a folder');
+  });
+
+  test('of an unknown kind', async () => {
+    expect(await lineOf(1, ...train('csv:table'))).toContain('expected one of mnist, idx:FOLDER');
+  });
+
+  test('fewer than a batch', async () => {
+    expect(await lineOf(1, ...train('idx:images', '--limit', '5'))).toContain('fewer than batchSize 20');
+  });
+
+  test('that do not fit the exported network', async () => {
+    mkdirSync(at('wide'));
+    writeFileSync(at('wide', 't10k-images-idx3-ubyte'), idxFile([2, 4, 4], new Uint8Array(32)));
+    writeFileSync(at('wide', 't10k-labels-idx1-ubyte'), idxFile([2], Uint8Array.of(0, 1)));
+    expect(await lineOf(1, 'eval', 'network.onnx', '--data', 'idx:wide')).toContain(
+      'it takes examples of 64, these have 4 × 4',
+    );
+    writeFileSync(at('images', 't10k-labels-idx1-ubyte'), idxFile([50], new Uint8Array(50).fill(11)));
+    expect(await lineOf(1, 'eval', 'network.onnx', '--data', 'idx:images')).toContain(
+      'it knows 10 classes, these are 12',
+    );
+  });
+});
+
+describe('models and options', () => {
+  /** The line for a model.json that holds this. */
+  const lineOfModel = (text: string): Promise<string> => {
+    writeFileSync(at('model.json'), text);
+    return lineOf(1, 'train', '--data', 'idx:images', '--out', 'new', '--model', 'model.json');
+  };
+  const model = (...layers: object[]): string => JSON.stringify({ input: [64], layers });
+  const readout = { kind: 'readout' };
+
+  test('a model with a mistake', async () => {
+    expect(await lineOfModel(model({ kind: 'lstm', units: 3 }))).toContain(
+      `model.json: model layer 0: unknown kind "lstm"; expected one of dense, binary, readout`,
+    );
+    expect(await lineOfModel(model({ kind: 'dense', units: 10, bias: false }, readout))).toContain(
+      `model.json: model layer 0 (dense): unknown option 'bias' (known: units)`,
+    );
+    expect(await lineOfModel(model({ kind: 'dense', units: 3 }, readout))).toContain('has 10 classes');
+    expect(await lineOfModel('{')).toContain('model.json: is not sound JSON');
+    rmSync(at('model.json'));
+    expect(
+      await lineOf(
+        1,
+        ...train('idx:images').filter((word) => !/^(--hidden|16)$/.test(word)),
+        '--model',
+        'no.json',
+      ),
+    ).toContain('no.json: cannot read the model');
+  });
+
+  test('a value out of range', async () => {
+    expect(await lineOf(1, ...train('idx:images', '--mix', '2'))).toContain('train: mix:');
+  });
+
+  test('a loss that is no number', async () => {
+    expect(await lineOf(1, ...train('idx:images', '--learning-rate', '1e30'))).toMatch(
+      /train: the crossEntropy became NaN at step \d+ \(epoch 1\); lower the learning rate/,
+    );
+  });
+});
+
+describe('usage', () => {
+  test.each([
+    [['trian'], "unknown command 'trian' (Did you mean train?)"],
+    [['train', '--out', 'new'], "required option '--data <kind>' not specified"],
+    [['train', '--data', 'mnist'], "required option '--out <folder>' not specified"],
+    [['export', 'run'], "required option '--out <file>' not specified"],
+    [['inspect'], "missing required argument 'file'"],
+    [train('mnist', '--speed', '9'), "unknown option '--speed'"],
+    [train('mnist', '--epochs', 'ten'), "'--epochs <count>' argument 'ten' is invalid. Expected a number."],
+    [train('mnist', '--engine', 'torch'), 'Allowed choices are onnx, tfjs.'],
+    [train('mnist', '--learning-rate', '1:2:3'), 'Expected a number, or two as FROM:TO.'],
+    [train('mnist', '--model', 'model.json'), "cannot be used with option '--model <file>'"],
+  ])('%j', async (args, expected) => {
+    expect(await lineOf(2, ...args)).toContain(expected);
+  });
+
+  test('nothing at all: the help, as a mistake', async () => {
+    const { code, stderr, stdout } = await startCli(built, [], folder).ended;
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('Usage: bitspike');
+  });
+});
+
+describe('files', () => {
+  test('an .onnx that is cut short, none, or of others', async () => {
+    writeFileSync(at('short.onnx'), readFileSync(at('network.onnx')).subarray(0, 700));
+    expect(await lineOf(1, 'inspect', 'short.onnx')).toContain('short.onnx: not an ONNX model');
+    expect(await lineOf(1, 'eval', 'short.onnx', '--data', 'mnist')).toContain(
+      'short.onnx: not an ONNX model',
+    );
+    expect(await lineOf(1, 'inspect', 'none.onnx')).toContain('none.onnx: cannot read the model');
+    writeFileSync(at('theirs.onnx'), writeModel(defineOnnxModel(new Graph('theirs'))));
+    expect(await lineOf(1, 'inspect', 'theirs.onnx')).toContain('theirs.onnx: not a bitspike model');
+    expect(await lineOf(1, 'eval', 'theirs.onnx', '--data', 'mnist')).toContain('not a bitspike model');
+  });
+
+  test('a damaged checkpoint: the one before it serves, and without one the line names the file', async () => {
+    copy('run', 'hurt');
+    const file = at('hurt', 'checkpoint-000010', 'posterior.safetensors');
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.fill(0, 900, 901));
+    const ended = await startCli(built, ['export', 'hurt', '--out', 'older.onnx'], folder).ended;
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toMatch(
+      /^bitspike: warning: hurt\/checkpoint-000010\/.*went back to checkpoint-000005\n$/,
+    );
+    rmSync(at('hurt', 'checkpoint-000005'), { recursive: true });
+    const expected = 'hurt/checkpoint-000010/posterior.safetensors: damaged';
+    expect(await lineOf(1, 'export', 'hurt', '--out', 'hurt.onnx')).toContain(expected);
+    expect(await lineOf(1, 'train', '--data', 'idx:images', '--out', 'hurt', '--resume')).toContain(expected);
+  });
+
+  test('a folder that holds a training, or none', async () => {
+    expect(await lineOf(1, 'train', '--data', 'idx:images', '--out', 'run')).toContain(
+      'run: already holds a training (checkpoint-000010); add --resume',
+    );
+    expect(await lineOf(1, 'export', 'images', '--out', 'x.onnx')).toContain('images: holds no checkpoint');
+    expect(await lineOf(1, 'train', '--data', 'idx:images', '--out', 'nothing', '--resume')).toContain(
+      'nothing: no such folder',
+    );
+  });
+
+  test('resuming with something else', async () => {
+    const resume = ['train', '--data', 'idx:images', '--out', 'run', '--resume'];
+    expect(await lineOf(1, ...resume, '--epochs', '3')).toContain('epochs is 3, the training there has 2');
+    expect(await lineOf(1, ...resume, '--hidden', '8')).toContain('model layers.0.units is 8');
+    expect(await lineOf(1, ...resume, '--limit', '90')).toContain('number of examples');
+  });
+
+  test('an output that cannot be written', async () => {
+    expect(await lineOf(1, 'export', 'run', '--out', 'images')).toContain('images: is a folder');
+    expect(await lineOf(1, 'export', 'run', '--out', 'no/x.onnx')).toContain('there is no folder no');
+    expect(await lineOf(1, 'export', 'run', '--out', 'network.onnx/x.onnx')).toContain('cannot be written');
+    expect(await lineOf(1, 'train', '--data', 'idx:images', '--out', 'network.onnx/run', ...small)).toContain(
+      'nothing can be saved there',
+    );
+    expect(await lineOf(1, 'demo', '--out', 'network.onnx/digits')).toContain('cannot be made a folder');
+  });
+
+  test('options of the draw', async () => {
+    expect(await lineOf(1, 'export', 'run', '--out', 'x.onnx', '--weights', 'sample')).toContain(
+      'needs --seed',
+    );
+    expect(await lineOf(1, 'export', 'run', '--out', 'x.onnx', '--seed', '3')).toContain('--weights sample');
+  });
+});

@@ -39,10 +39,13 @@ beforeAll(async () => {
   built = buildCli();
   folder = mkdtempSync(join(tmpdir(), 'bitspike-bad-'));
   writeImages(at('images'), { train: 100, t10k: 50 });
-  const run = ['train', '--data', 'idx:images', '--out', 'run', ...small];
-  expect(await startCli(built, run, folder).ended).toMatchObject({ code: 0 });
-  const written = await startCli(built, ['export', 'run', '--out', 'network.onnx'], folder).ended;
-  expect(written).toMatchObject({ code: 0 });
+  for (const args of [
+    ['train', '--data', 'idx:images', '--out', 'run', ...small],
+    ['export', 'run', '--out', 'network.onnx'],
+  ]) {
+    const { code, stderr } = await startCli(built, args, folder).ended;
+    if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
+  }
 });
 afterAll(() => {
   rmSync(built, { recursive: true });
@@ -101,33 +104,29 @@ describe('data', () => {
   });
 });
 
-describe('models and options', () => {
-  /** The line for a model.json that holds this. */
-  const lineOfModel = (text: string): Promise<string> => {
-    writeFileSync(at('model.json'), text);
-    return lineOf(1, 'train', '--data', 'idx:images', '--out', 'new', '--model', 'model.json');
-  };
-  const model = (...layers: object[]): string => JSON.stringify({ input: [64], layers });
-  const readout = { kind: 'readout' };
+/** The line for a model.json that holds this. */
+function lineOfModel(text: string): Promise<string> {
+  writeFileSync(at('model.json'), text);
+  return lineOf(1, 'train', '--data', 'idx:images', '--out', 'new', '--model', 'model.json');
+}
 
+const modelJson = (...layers: object[]): string =>
+  JSON.stringify({ input: [64], layers: [...layers, { kind: 'readout' }] });
+
+describe('models and options', () => {
   test('a model with a mistake', async () => {
-    expect(await lineOfModel(model({ kind: 'lstm', units: 3 }))).toContain(
+    expect(await lineOfModel(modelJson({ kind: 'lstm', units: 3 }))).toContain(
       `model.json: model layer 0: unknown kind "lstm"; expected one of dense, binary, readout`,
     );
-    expect(await lineOfModel(model({ kind: 'dense', units: 10, bias: false }, readout))).toContain(
+    expect(await lineOfModel(modelJson({ kind: 'dense', units: 10, bias: false }))).toContain(
       `model.json: model layer 0 (dense): unknown option 'bias' (known: units)`,
     );
-    expect(await lineOfModel(model({ kind: 'dense', units: 3 }, readout))).toContain('has 10 classes');
+    expect(await lineOfModel(modelJson({ kind: 'dense', units: 3 }))).toContain('has 10 classes');
     expect(await lineOfModel('{')).toContain('model.json: is not sound JSON');
     rmSync(at('model.json'));
-    expect(
-      await lineOf(
-        1,
-        ...train('idx:images').filter((word) => !/^(--hidden|16)$/.test(word)),
-        '--model',
-        'no.json',
-      ),
-    ).toContain('no.json: cannot read the model');
+    expect(await lineOf(1, 'train', '--data', 'idx:images', '--out', 'new', '--model', 'no.json')).toContain(
+      'no.json: cannot read the model',
+    );
   });
 
   test('a value out of range', async () => {

@@ -135,7 +135,7 @@ describe('the same again', () => {
     const { code, stderr } = await halted.ended;
     expect(code).toBe(130);
     expect(stderr).toBe(
-      'bitspike: stopped, and saved in halted; go on with: bitspike train --data idx:images --out halted --resume\n',
+      'bitspike: stopped, and saved in halted; go on with: bitspike train --data idx:images --out halted --threads 1 --resume\n',
     );
     const ended = await succeed('train', ...data, '--out', 'halted', '--resume', '--json');
     expect(ended.stdout).toMatch(/goes on after step \d/);

@@ -133,6 +133,9 @@ describe('stopping and going on', () => {
   });
 });
 
+const lineOfFiles = (files: Record<string, Uint8Array>): Promise<string> =>
+  lineOf(() => decodePosterior(files, 'here'));
+
 describe('a posterior in files', () => {
   let posterior: Posterior;
   let files: Record<string, Uint8Array>;
@@ -149,7 +152,6 @@ describe('a posterior in files', () => {
     change(description);
     return { ...files, 'model.json': Buffer.from(JSON.stringify(description)) };
   };
-  const lineOfFiles = (changed: Record<string, Uint8Array>) => lineOf(() => decodePosterior(changed, 'here'));
 
   test('comes back the same, and alone where it has no training', async () => {
     expect(decodePosterior(files, 'here')).toEqual({ posterior });

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { type OnnxReport, type PortReport, reportOnnx } from '../../export/index.ts';
+import { readModelFile } from '../../runtime/load.ts';
+import { addJson } from '../options.ts';
+import { bytesText, facts, grouped, percent, say, sayJson, shapeText, table } from '../output.ts';
+
+export function define(command: Command): void {
+  addJson(command.argument('<file>', 'An .onnx that bitspike exported')).action(run);
+}
+
+async function run(file: string, { json }: { readonly json?: true }): Promise<void> {
+  const report = reportOnnx(await readModelFile(file), file);
+  say(facts(headOf(report)));
+  say();
+  say(table(layerRows(report)));
+  say();
+  say(table(byteRows(report)));
+  say();
+  say(operatorsText(report));
+  if (json) sayJson({ file, ...report });
+}
+
+const portText = ({ name, type, dims }: PortReport): string => `${name} ${type} [${dims.join(', ')}]`;
+
+function headOf({ producer, opset, irVersion, inputs, outputs, weights, ...report }: OnnxReport) {
+  const { members, binaryWeights, bitsPerWeight } = report;
+  const { weights: way, ...others } = weights;
+  const details = Object.entries(others).map(([name, value]) => `, ${name} ${String(value)}`);
+  return {
+    input: inputs.map(portText).join(', '),
+    outputs: outputs.map(portText).join(', '),
+    format: `opset ${opset}, IR ${irVersion}, by ${producer}`,
+    weights: `${String(way)}${details.join('')} (${members === 1 ? 'one network' : `${members} networks`})`,
+    'binary weights': grouped(binaryWeights),
+    'bits per weight': `${bitsPerWeight.packed.toFixed(3)} packed, ${bitsPerWeight.file.toFixed(3)} with the whole file`,
+  };
+}
+
+const layerRows = ({ layers }: OnnxReport): string[][] => [
+  ['layer', 'input', 'output', 'binary weights'],
+  ...layers.map(({ name, input, output, binaryWeights }) => [
+    name,
+    shapeText(input),
+    shapeText(output),
+    binaryWeights === 0 ? '' : grouped(binaryWeights),
+  ]),
+];
+
+const partNames: Readonly<Record<Exclude<keyof OnnxReport['bytes'], 'file'>, string>> = {
+  packedWeights: 'binary weights, packed',
+  thresholds: 'thresholds',
+  tables: 'tables that unpack',
+  realParameters: 'gains and biases',
+  graph: 'graph and metadata',
+};
+
+function byteRows({ bytes: { file, ...parts } }: OnnxReport): string[][] {
+  const row = (name: string, size: number): string[] => [name, bytesText(size), percent(size / file)];
+  return [
+    ['part', 'size', 'of the file'],
+    ...Object.entries(partNames).map(([part, name]) => row(name, parts[part as keyof typeof parts])),
+    row('file', file),
+  ];
+}
+
+function operatorsText({ operators, standard }: OnnxReport): string {
+  const list = operators.map(
+    ({ operator, domain, uses }) => `${domain && `${domain}.`}${operator}${uses > 1 ? ` × ${uses}` : ''}`,
+  );
+  return `operators: ${list.join(', ')}\n${standard ? 'all of them' : 'NOT all of them'} are standard ONNX`;
+}

@@ -1,0 +1,121 @@
+import { type Command, Option } from 'commander';
+import { checkOptions } from '../../schemas/layer.ts';
+import type { Model } from '../../schemas/model.ts';
+import {
+  type Dataset,
+  type FolderRunOptions,
+  loadTraining,
+  resumeTraining,
+  trainInFolder,
+  type TrainingOptions,
+  type TrainingSettings,
+  trainingOptionsSchema,
+} from '../../train/index.ts';
+import { dataText, openData } from '../data.ts';
+import { Interrupted, interruptible } from '../interrupt.ts';
+import { binaryNetwork, networkText, parameterCounts, readModelJson } from '../network.ts';
+import { addData, addJson, addThreads, choice, counts, type DataOptions } from '../options.ts';
+import { facts, grouped, say, sayJson, shellWord, warn } from '../output.ts';
+import { showTraining, trainedText } from '../progress.ts';
+import { addTraining, settingsOf } from '../training-options.ts';
+
+interface TrainOptions extends DataOptions, Pick<FolderRunOptions, 'engine' | 'backend' | 'threads'> {
+  readonly out: string;
+  readonly hidden?: readonly number[];
+  readonly model?: string;
+  readonly resume?: true;
+  readonly json?: true;
+}
+
+const defaultHidden = [512, 512];
+
+export function define(command: Command): void {
+  addData(command)
+    .requiredOption('--out <folder>', 'Where to save, at the end of every epoch and when interrupted')
+    .option('--resume', 'Go on with the training in that folder')
+    .addOption(
+      new Option('--hidden <sizes>', `Sizes of the hidden layers (default: ${defaultHidden.join()})`)
+        .argParser(counts)
+        .conflicts('model'),
+    )
+    .option('--model <file>', 'A network as JSON, instead of --hidden');
+  addTraining(command)
+    .addOption(choice('--engine <name>', 'What computes (default: onnx)', ['onnx', 'tfjs']))
+    .option('--backend <name>', 'Backend of the engine tfjs (default: tensorflow)');
+  addJson(addThreads(command)).action(run);
+}
+
+async function run(options: TrainOptions): Promise<void> {
+  const { out, resume, json, engine, backend, threads } = options;
+  const data = await openData(options, 'train');
+  const settings = settingsOf({ ...options });
+  // `resumeTraining` loads it again, and warns.
+  const saved = resume ? await loadTraining(out, { warn: () => {} }) : undefined;
+  const model = (await givenModel(options, data)) ?? saved?.model ?? binaryNetwork(data, defaultHidden);
+  const trained = checkOptions(trainingOptionsSchema, { ...saved?.options, ...settings }, 'train');
+  sayPlan(model, data, trained);
+  if (saved) say(`goes on after step ${grouped(saved.state.step)}`);
+  say();
+
+  const running: TrainingSettings & FolderRunOptions = {
+    ...settings,
+    ...(engine && { engine }),
+    ...(backend && { backend }),
+    ...(threads && { threads }),
+    warn,
+  };
+  const { last, seconds } = await showTraining((onProgress) =>
+    stoppable(options, (signal) =>
+      saved
+        ? resumeTraining(out, data, { ...running, model, onProgress, signal })
+        : trainInFolder(out, model, data, { ...running, onProgress, signal }),
+    ),
+  );
+  say(last ? trainedText(last, seconds) : 'nothing was left to do');
+  say(`saved in ${out}; next: bitspike export ${shellWord(out)} --out network.onnx`);
+  if (!json) return;
+  const { step = saved?.state.step, reports = {}, examplesPerSecond = null } = last ?? {};
+  sayJson({ run: out, step, reports, examplesPerSecond, seconds });
+}
+
+async function givenModel({ model, hidden }: TrainOptions, data: Dataset): Promise<Model | undefined> {
+  if (model !== undefined) return readModelJson(model);
+  return hidden && binaryNetwork(data, hidden);
+}
+
+function sayPlan(model: Model, data: Dataset, { epochs, batchSize, seed }: TrainingOptions): void {
+  const steps = Math.floor(data.count / batchSize);
+  say(
+    facts({
+      data: dataText(data),
+      network: `${networkText(model)}, ${grouped(parameterCounts(model).weights)} binary weights`,
+      training: `${epochs} epochs of ${grouped(steps)} steps, ${batchSize} examples each, seed ${seed}`,
+    }),
+  );
+}
+
+/** Lets the user stop the training, and tells how to go on. */
+async function stoppable<Result>(
+  options: TrainOptions,
+  action: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await interruptible(action, () =>
+      say('stopping after this step; once more (Ctrl-C) stops at once, without saving'),
+    );
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(
+      error.signal,
+      `stopped, and saved in ${options.out}; go on with: bitspike train ${resumingArguments(options)}`,
+    );
+  }
+}
+
+/** The folder knows the model and what decides the result; the rest is to be given again. */
+const resumingArguments = ({ data, limit, out, engine, backend, threads }: TrainOptions): string => {
+  const given = Object.entries({ data, limit, out, engine, backend, threads })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `--${name} ${shellWord(String(value))}`);
+  return [...given, '--resume'].join(' ');
+};

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { reasonOf, UserError } from '../schemas/errors.ts';
+import { binary, defineModel, dense, type Model, parametersOf, placesOf, readout } from '../schemas/index.ts';
+import { modelOfJson, parseJson } from '../schemas/json.ts';
+import { sizeOf } from '../schemas/layer.ts';
+import type { Dataset } from '../train/data/index.ts';
+
+/** The network that is binary throughout: bytes, hidden layers of these sizes, one logit per class. */
+export const binaryNetwork = ({ shape, scale, classes }: Dataset, hidden: readonly number[]): Model =>
+  defineModel({
+    input: { type: 'uint8', shape: [sizeOf(shape)], scale },
+    layers: [
+      ...hidden.flatMap((units) => [dense({ units }), binary()]),
+      dense({ units: classes }),
+      readout(),
+    ],
+  });
+
+/** Reads a network from a JSON file. @throws UserError where there is none in it */
+export async function readModelJson(path: string): Promise<Model> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new UserError(`${path}: cannot read the model: ${reasonOf(cause)}`, { cause });
+  });
+  return modelOfJson(parseJson(bytes, path), path);
+}
+
+/** How many numbers of a network are weights, which become binary, and how many are not. */
+export function parameterCounts(model: Model): { weights: number; others: number } {
+  const counts = { weights: 0, others: 0 };
+  for (const { role, shape } of Object.values(parametersOf(model))) {
+    counts[role === 'weight' ? 'weights' : 'others'] += sizeOf(shape);
+  }
+  return counts;
+}
+
+/** `784 → 512 → 512 → 10`: sizes where they change hands. */
+export const networkText = (model: Model): string =>
+  [
+    sizeOf(model.input.shape),
+    ...placesOf(model)
+      .filter(({ layer, spec, input }) => Object.keys(layer.parameters(spec, input)).length > 0)
+      .map(({ output }) => sizeOf(output)),
+  ].join(' → ');

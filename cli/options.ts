@@ -1,0 +1,45 @@
+/** Options that several commands have, and how their values are read. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
+  return value;
+}
+
+/** A whole number, 0 or more. */
+export function whole(text: string): number {
+  const value = number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Expected a whole number.');
+  return value;
+}
+
+/** A whole number, 1 or more. */
+export function count(text: string): number {
+  const value = whole(text);
+  if (value === 0) throw new InvalidArgumentError('Expected a whole number above 0.');
+  return value;
+}
+
+/** `512,256` */
+export const counts = (text: string): number[] => text.split(',').map(count);
+
+export interface DataOptions {
+  readonly data: string;
+  readonly limit?: number;
+}
+
+export const addData = (command: Command): Command =>
+  command
+    .requiredOption('--data <kind>', 'Labelled examples: mnist, or idx:FOLDER for IDX files of your own')
+    .option('--limit <count>', 'Take only the first so many examples', count);
+
+export const addThreads = (command: Command): Command =>
+  command.option('--threads <count>', 'Threads that compute; all cores unless given', count);
+
+export const addJson = (command: Command): Command =>
+  command.option('--json', 'Print the result as JSON, in the last line');
+
+/** An option with a fixed set of values. */
+export const choice = (flags: string, description: string, values: readonly string[]): Option =>
+  new Option(flags, description).choices(values);

@@ -1,0 +1,72 @@
+import { Command, CommanderError } from 'commander';
+import { UserError } from '../schemas/errors.ts';
+import { version } from '../schemas/version.ts';
+import { Interrupted } from './interrupt.ts';
+
+interface CommandModule {
+  /** Adds arguments, options and the action. */
+  define(command: Command): void;
+}
+
+/** Commands load when they are named, so that one whose packages are missing leaves the others alone. */
+const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandModule>]>> = {
+  train: ['Learn a network from labelled examples', () => import('./commands/train.ts')],
+  export: ['Write a trained network as .onnx, one bit per weight', () => import('./commands/export.ts')],
+  eval: ['Judge an .onnx on labelled examples', () => import('./commands/eval.ts')],
+  inspect: ['Tell what is in an .onnx and where its bytes go', () => import('./commands/inspect.ts')],
+  demo: ['Train, export and judge a network on handwritten digits', () => import('./commands/demo.ts')],
+};
+
+const inOneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
+
+/**
+ * Runs the command line.
+ *
+ * @param args without the program's own name
+ * @returns the exit code: 0 done, 1 a mistake in what was given, 2 wrong usage, 70 a defect, 128 + n for signal n
+ */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const program = new Command('bitspike')
+    .description(
+      'Trains binary Bayesian neural networks, exports them as ONNX at one bit per weight, runs them.',
+    )
+    .version(version, '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Show this help')
+    .helpCommand('help [command]', 'Show the help of a command')
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(`bitspike: ${inOneLine(text.replace(/^error: /, ''))}\n`),
+    });
+  try {
+    for (const [name, [summary, load]] of Object.entries(commands)) {
+      const command = program.command(name).description(summary);
+      if (args.includes(name)) (await load()).define(command);
+    }
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+/** Says what went wrong; the exit code for it. */
+function explain(error: unknown): number {
+  // Commander has said what it had to say.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const line =
+    error instanceof UserError || error instanceof Interrupted ? error.message : missingPackage(error);
+  if (line !== undefined) {
+    console.error(`bitspike: ${line}`);
+    return error instanceof Interrupted ? error.exitCode : 1;
+  }
+  console.error(error instanceof Error ? error.stack : error);
+  console.error(`bitspike: this is a defect of bitspike ${version}; please report it with the lines above`);
+  return 70;
+}
+
+/** The engines are packages that one installs as one needs them. */
+function missingPackage(error: unknown): string | undefined {
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
+  const [, name] = (isMissing && /^Cannot find package '([^']+)'/.exec(error.message)) || [];
+  return name && `this needs the package ${name}: npm install ${name}`;
+}

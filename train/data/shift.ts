@@ -1,0 +1,35 @@
+import type { Random } from '../../schemas/random.ts';
+
+/** Moves in pixels, two per example: down, then right. */
+export type Shifts = Int8Array;
+
+/** Random moves of up to `most` pixels along each axis; every one is as probable. */
+export function randomShifts(count: number, most: number, random: Random): Shifts {
+  return Int8Array.from({ length: 2 * count }, () => random.nextBelow(2 * most + 1) - most);
+}
+
+/**
+ * Moves one image in place; what comes in at its borders is 0.
+ *
+ * @param image height × width × channels values
+ * @param down rows to move down, and @param right columns to move right; negative for up and left
+ */
+export function shiftImage(
+  image: Float32Array,
+  [height, width, channels = 1]: readonly [height: number, width: number, channels?: number],
+  down: number,
+  right: number,
+): void {
+  const row = width * channels;
+  const offset = down * row + right * channels;
+  const kept = height * row - Math.abs(offset);
+  if (Math.abs(down) >= height || Math.abs(right) >= width || kept <= 0) {
+    image.fill(0);
+    return;
+  }
+  if (offset > 0) image.copyWithin(offset, 0, kept).fill(0, 0, offset);
+  else if (offset < 0) image.copyWithin(0, -offset).fill(0, kept);
+  // Moved as one run of numbers, rows spill into their neighbours.
+  const [from, to] = right > 0 ? [0, right * channels] : [row + right * channels, row];
+  if (right !== 0) for (let start = 0; start < image.length; start += row) image.fill(0, start + from, start + to);
+}

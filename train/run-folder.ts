@@ -1,0 +1,183 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { codeOf } from '../schemas/checkpoint/durable.ts';
+import { findCheckpoints, loadCheckpoint, type LoadOptions } from '../schemas/checkpoint/load.ts';
+import { decodePosterior, savePosterior, type TrainingRecord } from '../schemas/checkpoint/posterior.ts';
+import { UserError, reasonOf } from '../schemas/errors.ts';
+import { checkOptions } from '../schemas/layer.ts';
+import { defineModel, type Model } from '../schemas/model.ts';
+import { learnedShapes, type LearnedTensor, type Posterior } from '../schemas/posterior.ts';
+import type { Dataset } from './data/index.ts';
+import { digestOf } from './data/digest.ts';
+import { firstDifference } from './difference.ts';
+import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
+import { type RunOptions, stepOf, train, type TrainingState } from './train.ts';
+
+/** How a training in a folder is run: as `RunOptions`, with the states saved instead of handed out. */
+export type FolderRunOptions = Omit<RunOptions, 'onState' | 'resume'> & LoadOptions;
+
+/** A training that stands in a folder. */
+export interface SavedTraining {
+  readonly model: Model;
+  readonly options: TrainingOptions;
+  readonly data: TrainingRecord['data'];
+  readonly state: TrainingState;
+}
+
+/**
+ * Trains as `train` does and saves a checkpoint at the end of every epoch and when stopped, so that
+ * `resumeTraining` can go on from there.
+ *
+ * @param run the folder of the checkpoints; created with the first of them
+ * @throws UserError where the folder holds a training already or cannot be written, and as `train` does
+ */
+export async function trainInFolder(
+  run: string,
+  definition: Model,
+  data: Dataset,
+  given: TrainingSettings & FolderRunOptions = {},
+): Promise<Posterior> {
+  const { settings, running } = split(given);
+  const model = defineModel(definition);
+  const options = checkOptions(trainingOptionsSchema, settings, 'train');
+  await checkFree(run);
+  return runSaving(run, { model, options, data: digestOf(data) }, data, running);
+}
+
+/**
+ * Goes on with the training in a folder, to the same bits as if it had never stopped.
+ *
+ * Model and options are those of the folder. What is given here only has to agree with them.
+ *
+ * @throws UserError where there is none, or the first thing that differs: an option, the model or the data
+ */
+export async function resumeTraining(
+  run: string,
+  data: Dataset,
+  { model, ...given }: TrainingSettings & FolderRunOptions & { readonly model?: Model } = {},
+): Promise<Posterior> {
+  const { settings, running } = split(given);
+  const saved = await loadTraining(run, running);
+  checkAgreement(run, saved, data, settings, model);
+  return runSaving(run, saved, data, { ...running, resume: saved.state });
+}
+
+/** Reads the newest sound checkpoint of a training. @throws UserError where there is none */
+export async function loadTraining(run: string, options: LoadOptions = {}): Promise<SavedTraining> {
+  const { files, path } = await loadCheckpoint(run, options);
+  const { posterior, training } = decodePosterior(files, path);
+  if (!training) {
+    throw new UserError(
+      `${path}: holds a posterior without its training; choose another --out and start anew`,
+    );
+  }
+  const { step, noise, data, optimiser } = training;
+  const { model, learned } = posterior;
+  const trained = checkOptions(trainingOptionsSchema, training.options, `${path}/model.json: options`);
+  const tensors: Record<string, LearnedTensor> = {};
+  for (const [name, shape] of Object.entries(stepOf(model, trained).state)) {
+    const tensor = learned[name] ?? optimiser[name];
+    if (tensor?.shape.join() !== shape.join() || !tensor.data.every(Number.isFinite)) {
+      throw new UserError(
+        `${path}/optimiser.safetensors: ${name} is missing, not finite, or not of the shape [${shape}]`,
+      );
+    }
+    tensors[name] = tensor;
+  }
+  return { model, options: trained, data, state: { step, noise, tensors } };
+}
+
+/** Trains, saving every state. */
+function runSaving(
+  run: string,
+  { model, options, data: mark }: Omit<SavedTraining, 'state'>,
+  data: Dataset,
+  { warn, ...running }: FolderRunOptions & Pick<RunOptions, 'resume'>,
+): Promise<Posterior> {
+  const names = new Set(Object.keys(learnedShapes(model)));
+  const onState = async ({ step, noise, tensors }: TrainingState): Promise<void> => {
+    const entries = Object.entries(tensors);
+    const learned = Object.fromEntries(entries.filter(([name]) => names.has(name)));
+    const optimiser = Object.fromEntries(entries.filter(([name]) => !names.has(name)));
+    const training: TrainingRecord = { options, data: mark, step, noise: [...noise], optimiser };
+    const posterior: Posterior = { family: 'bernoulli', model, learned, classNames: data.classNames };
+    await savePosterior(run, posterior, { training, ...(warn && { warn }) });
+  };
+  return train(model, data, { ...options, ...running, onState });
+}
+
+/**
+ * Checks before an hour of training what saving would find after it: that the folder holds no training, and
+ * that it, or the nearest folder above it that exists, can be written.
+ */
+async function checkFree(run: string): Promise<void> {
+  for (let path = resolve(run); ; path = dirname(path)) {
+    try {
+      if (!(await stat(path)).isDirectory()) throw new Error(`${path} is no folder`);
+      await access(path, constants.W_OK);
+      break;
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOENT' && dirname(path) !== path) continue;
+      throw new UserError(`${run}: nothing can be saved there: ${reasonOf(cause)}; choose another folder`, {
+        cause,
+      });
+    }
+  }
+  const [newest] = await findCheckpoints(run).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
+  if (!newest) return;
+  throw new UserError(
+    `${run}: already holds a training (${basename(newest.path)}); add --resume (in code, resumeTraining) or choose another --out`,
+  );
+}
+
+function checkAgreement(
+  run: string,
+  saved: SavedTraining,
+  data: Dataset,
+  settings: TrainingSettings,
+  model?: Model,
+): void {
+  const refuse = (what: string, here: unknown, there: unknown): never => {
+    throw new UserError(
+      `${run}: cannot resume: ${what} is ${JSON.stringify(here)}, the training there has ` +
+        `${JSON.stringify(there)}; give the same or choose another --out`,
+    );
+  };
+  const options = checkOptions(trainingOptionsSchema, { ...saved.options, ...settings }, 'train');
+  const option = firstDifference(options, saved.options);
+  if (option) refuse(option.path, option.a, option.b);
+  const part = firstDifference(model ? defineModel(model) : saved.model, saved.model);
+  if (part) refuse(`model ${part.path}`, part.a, part.b);
+  if (data.count !== saved.data.examples)
+    refuse(`the number of examples of ${data.name}`, data.count, saved.data.examples);
+  if (digestOf(data).sha256 !== saved.data.sha256) {
+    throw new UserError(
+      `${run}: cannot resume: ${data.name} holds other examples than the training there was given; give the same data`,
+    );
+  }
+}
+
+/** Parts what decides the result from how the training is run. */
+function split({
+  engine,
+  backend,
+  threads,
+  onProgress,
+  signal,
+  warn,
+  ...settings
+}: TrainingSettings & FolderRunOptions): { settings: TrainingSettings; running: FolderRunOptions } {
+  const running: FolderRunOptions = {
+    ...(engine && { engine }),
+    ...(backend && { backend }),
+    ...(threads && { threads }),
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+    ...(warn && { warn }),
+  };
+  return { settings, running };
+}

@@ -23,6 +23,7 @@ const flags = {
   batchSize: ['count', count],
   learningRate: ['rate', schedule],
   seed: ['number', whole],
+  shift: ['pixels', whole],
   mix: ['part', number],
   penalty: ['form', penalty],
   penaltyWeight: ['weight', schedule],

@@ -21,6 +21,12 @@ export const trainingOptionsSchema = z.strictObject({
     .positive()
     .default(0.3)
     .meta({ description: 'Learning rate of gains and biases, as a multiple.' }),
+  shift: z
+    .int()
+    .min(0)
+    .max(127)
+    .default(0)
+    .meta({ description: 'Moves each image by up to so many pixels along each axis, anew in every epoch.' }),
   mix: fraction
     .default(0)
     .meta({ description: 'IW-ST: 0 is straight-through, 1 the trapezoid rule (ReinMax).' }),

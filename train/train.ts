@@ -3,7 +3,14 @@ import { checkOptions, sizeOf } from '../schemas/layer.ts';
 import { classesOf, defineModel, type Model } from '../schemas/model.ts';
 import { type LearnedTensor, learnedShapes, type Posterior } from '../schemas/posterior.ts';
 import { Random, type RandomState } from '../schemas/random.ts';
-import { type Dataset, fillBatch, shuffledOrder } from './data/index.ts';
+import {
+  type Dataset,
+  fillBatch,
+  randomShifts,
+  type Shifts,
+  shiftBatch,
+  shuffledOrder,
+} from './data/index.ts';
 import { onnxEngine } from './engine/onnx.ts';
 import type { Engine, PreparedStep, State } from './engine/engine.ts';
 import { tfjsEngine } from './engine/tfjs.ts';
@@ -133,7 +140,7 @@ export const reportsOf = (options: TrainingOptions): string[] => [
   ...(options.penalty === 'none' ? [] : ['penalty']),
 ];
 
-function checkFit(model: Model, data: Dataset, { batchSize }: TrainingOptions): void {
+function checkFit(model: Model, data: Dataset, { batchSize, shift }: TrainingOptions): void {
   const { shape } = model.input;
   if (sizeOf(shape) !== sizeOf(data.shape)) {
     throw new UserError(
@@ -149,6 +156,11 @@ function checkFit(model: Model, data: Dataset, { batchSize }: TrainingOptions): 
   if (model.input.type === 'uint8' && Math.abs(model.input.scale - data.scale) > 1e-12) {
     throw new UserError(
       `train: the model takes bytes of scale ${model.input.scale}, those of ${data.name} have ${data.scale}; change the model's input scale`,
+    );
+  }
+  if (shift > 0 && data.shape.length !== 2 && data.shape.length !== 3) {
+    throw new UserError(
+      `train: shift moves images of 2 or 3 axes, an example of ${data.name} is [${data.shape}]; set shift to 0`,
     );
   }
   if (data.count < batchSize) {
@@ -227,6 +239,7 @@ class Loop {
       const epoch = Math.floor(this.#step / stepsPerEpoch);
       // The order is drawn anew from the epoch's own stream, so that resuming needs no memory of it.
       const order = shuffledOrder(data.count, Random.fromSeed(options.seed, `order ${epoch}`));
+      const shifts = randomShifts(data.count, options.shift, Random.fromSeed(options.seed, `shift ${epoch}`));
       const totals: Record<string, number> = {};
       const begun = this.#step;
       while (this.#step < (epoch + 1) * stepsPerEpoch) {
@@ -234,7 +247,11 @@ class Loop {
           await onState?.(await this.#state());
           throw signal.reason;
         }
-        const reports = await this.#runStep(order, (this.#step - epoch * stepsPerEpoch) * options.batchSize);
+        const reports = await this.#runStep(
+          order,
+          shifts,
+          (this.#step - epoch * stepsPerEpoch) * options.batchSize,
+        );
         this.#step++;
         for (const [name, value] of Object.entries(reports)) totals[name] = (totals[name] ?? 0) + value;
         onProgress?.(this.#progress(epoch, steps, totals, this.#step - begun));
@@ -243,9 +260,14 @@ class Loop {
     }
   }
 
-  async #runStep(order: Uint32Array, start: number): Promise<Readonly<Record<string, number>>> {
+  async #runStep(
+    order: Uint32Array,
+    shifts: Shifts,
+    start: number,
+  ): Promise<Readonly<Record<string, number>>> {
     const { options, data } = this.#plan;
     fillBatch(data, order, start, options.batchSize, this.#buffer('inputs'), this.#buffer('targets'));
+    if (options.shift > 0) shiftBatch(this.#buffer('inputs'), data.shape, shifts.subarray(2 * start));
     for (const noise of this.#noises) this.#noise.fillGaussian(noise);
     for (const [name, value] of Object.entries(this.#scalars())) this.#buffer(name)[0] = value;
     const reports = await this.#prepared.run();

@@ -17,7 +17,7 @@ import { writeWhole } from '../write-file.ts';
 /** How the digits are learned, and the networks that come of it. */
 const digitsRecipe = {
   hidden: [512, 512],
-  training: { epochs: 10 } satisfies TrainingSettings,
+  training: { epochs: 20, shift: 1 } satisfies TrainingSettings,
   networks: {
     mean: { file: 'digits.onnx', choice: { weights: 'mean' } },
     sample: { file: 'digits-sample.onnx', choice: { weights: 'sample', count: 1, seed: 7 } },

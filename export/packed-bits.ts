@@ -13,6 +13,9 @@ export function packBits(signs: Int8Array): Uint8Array {
   return packed;
 }
 
+/** What the names of the tables begin with. */
+export const tablePrefix = 'signs_of_byte.';
+
 /** The eight values, −1 or +1, that each byte stands for: [256, 8]. */
 const table = <T extends Int8Array | Float32Array>(into: T): T => {
   for (let index = 0; index < into.length; index++) into[index] = ((index >> 3) >> (index & 7)) & 1 ? 1 : -1;
@@ -61,7 +64,7 @@ export class PackedWeights {
   #table(type: keyof typeof tables): Value {
     const known = this.#tables.get(type);
     if (known) return known;
-    const made = this.#graph.initializer(`signs_of_byte.${type}`, tables[type]());
+    const made = this.#graph.initializer(tablePrefix + type, tables[type]());
     this.#tables.set(type, made);
     return made;
   }

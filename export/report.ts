@@ -1,7 +1,6 @@
-import { z } from 'zod';
+import { describe, memberPrefix } from '../schemas/description.ts';
 import { reasonOf, UserError } from '../schemas/errors.ts';
-import { modelOfJson, parseJson } from '../schemas/json.ts';
-import { checkOptions, sizeOf } from '../schemas/layer.ts';
+import { sizeOf } from '../schemas/layer.ts';
 import { type Model, parametersOf, placesOf } from '../schemas/model.ts';
 import {
   type Graph,
@@ -14,6 +13,7 @@ import {
   tensorData,
   type ValueInfo,
 } from '../schemas/onnx/index.ts';
+import { tablePrefix } from './packed-bits.ts';
 
 /** An input or output of the graph. */
 export interface PortReport {
@@ -81,7 +81,8 @@ export interface OnnxReport {
  */
 export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
   const onnx = readModel(bytes, file);
-  const { model, classNames, weights, members } = readMetadata(onnx, file);
+  const { model, classes, weights, layers: observable } = describe(onnx, file);
+  const members = observable.length;
   const sizes = binarySizes(model);
   const layers = placesOf(model).map(({ name, input, output }) => ({
     name,
@@ -97,7 +98,7 @@ export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
   const operators = operatorsOf(onnx);
   return {
     model,
-    classNames,
+    classNames: classes,
     producer: `${onnx.producerName ?? ''} ${onnx.producerVersion ?? ''}`.trim(),
     opset: onnx.opsets.get('') ?? 0,
     irVersion: onnx.irVersion,
@@ -121,28 +122,6 @@ export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
   };
 }
 
-const metadataSchema = z.object({
-  model: z.unknown(),
-  classes: z.array(z.string()),
-  weights: z.record(z.string(), z.unknown()),
-  layers: z.array(z.array(z.string())).min(1),
-});
-
-function readMetadata({ metadata }: OnnxModel, file: string) {
-  const found: Record<string, unknown> = {};
-  for (const key of Object.keys(metadataSchema.shape)) {
-    const text = metadata.get(`bitspike.${key}`);
-    if (text === undefined) {
-      throw new UserError(
-        `${file}: not a bitspike model (its metadata has no bitspike.${key}); expected one that bitspike exported`,
-      );
-    }
-    found[key] = parseJson(text, `${file}: metadata: bitspike.${key}`);
-  }
-  const { model, classes, weights, layers } = checkOptions(metadataSchema, found, `${file}: metadata`);
-  return { model: modelOfJson(model, file), classNames: classes, weights, members: layers.length };
-}
-
 /** How many binary weights each parameter of that role holds. */
 const binarySizes = (model: Model): Map<string, number> =>
   new Map(
@@ -155,7 +134,7 @@ const binarySizes = (model: Model): Map<string, number> =>
 function partsOf(graph: Graph, sizes: ReadonlyMap<string, number>, members: number, file: string) {
   const packed = new Map<string, number>();
   for (let member = 0; member < members; member++) {
-    const prefix = members === 1 ? '' : `member${member}.`;
+    const prefix = memberPrefix(member, members);
     for (const [name, size] of sizes) packed.set(prefix + name, Math.ceil(size / 8));
   }
   const parts = { packedWeights: 0, thresholds: 0, tables: 0, realParameters: 0 };
@@ -168,7 +147,7 @@ function partsOf(graph: Graph, sizes: ReadonlyMap<string, number>, members: numb
       throw new UserError(`${file}: the weights ${name} take ${size} bytes; its model expects ${expected}`);
     }
     if (packed.delete(name)) parts.packedWeights += size;
-    else if (name.startsWith('signs_of_byte.')) parts.tables += size;
+    else if (name.startsWith(tablePrefix)) parts.tables += size;
     else if (type === 'int32') parts.thresholds += size;
     else if (type === 'float32' && dims.length > 0) parts.realParameters += size;
   }

@@ -1,3 +1,4 @@
+import { memberPrefix, toMetadata } from '../schemas/description.ts';
 import { classesOf, forward, type Model, type Place } from '../schemas/model.ts';
 import { defineOnnxModel, Graph, type Value, writeModel } from '../schemas/onnx/index.ts';
 import { version } from '../schemas/version.ts';
@@ -32,8 +33,7 @@ export function toOnnx(network: Network): Uint8Array {
   const ops = new GraphOps(graph);
   const layers: string[][] = [];
   const logits = members.map((member, index) => {
-    const prefix = members.length === 1 ? '' : `member${index}.`;
-    const written = writeMember(ops, model, member, input, prefix);
+    const written = writeMember(ops, model, member, input, memberPrefix(index, members.length));
     layers.push(written.layers);
     return written.logits;
   });
@@ -43,12 +43,7 @@ export function toOnnx(network: Network): Uint8Array {
     defineOnnxModel(graph, {
       producerName: 'bitspike',
       producerVersion: version,
-      metadata: {
-        'bitspike.model': JSON.stringify(model),
-        'bitspike.weights': JSON.stringify(choice),
-        'bitspike.classes': JSON.stringify(classNames),
-        'bitspike.layers': JSON.stringify(layers),
-      },
+      metadata: toMetadata({ model, weights: choice, classes: classNames, layers }),
     }),
   );
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { describe } from '../schemas/description.ts';
 import { reasonOf, UserError } from '../schemas/errors.ts';
 import { type DataType, type Model, readModel, type Value, writeModel } from '../schemas/onnx/index.ts';
-import { describe } from './description.ts';
 import { LoadedNetwork } from './network.ts';
 import { openSession } from './session.ts';
 

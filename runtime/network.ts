@@ -1,5 +1,6 @@
+import type { Description } from '../schemas/description.ts';
 import { UserError } from '../schemas/errors.ts';
-import type { Description } from './description.ts';
+import { sizeOf } from '../schemas/layer.ts';
 import { type InferenceSession, onnxruntime, type Tensor } from './session.ts';
 
 /** Examples one after another in one array, or one array per example. */
@@ -51,8 +52,8 @@ export class LoadedNetwork {
    * @throws UserError when the inputs are not whole examples of the type that the model takes
    */
   async classify(inputs: Inputs): Promise<Classification[]> {
-    const { classNames } = this.description;
-    const classes = classNames.length;
+    const names = this.description.classes;
+    const classes = names.length;
     const found: Classification[] = [];
     for await (const { probabilities } of this.#chunks(this.#joined(inputs), ['probabilities'])) {
       const data = probabilities?.data as Float32Array;
@@ -61,7 +62,7 @@ export class LoadedNetwork {
         const label = own.indexOf(Math.max(...own));
         found.push({
           label,
-          className: classNames[label] as string,
+          className: names[label] as string,
           probability: own[label] as number,
           probabilities: own,
         });
@@ -95,10 +96,11 @@ export class LoadedNetwork {
     outputs: readonly string[],
   ): AsyncGenerator<Record<string, Tensor>> {
     const { Tensor } = await onnxruntime();
-    const { inputSize, inputShape } = this.description;
-    for (let start = 0; start < inputs.length; start += CHUNK * inputSize) {
-      const data = inputs.slice(start, start + CHUNK * inputSize);
-      const dims = [data.length / inputSize, ...inputShape];
+    const { shape } = this.description.model.input;
+    const size = sizeOf(shape);
+    for (let start = 0; start < inputs.length; start += CHUNK * size) {
+      const data = inputs.slice(start, start + CHUNK * size);
+      const dims = [data.length / size, ...shape];
       const input =
         data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
       yield (await this.#session.run({ input }, [...outputs])) as Record<string, Tensor>;
@@ -106,25 +108,26 @@ export class LoadedNetwork {
   }
 
   #joined(inputs: Inputs): Uint8Array | Float32Array {
-    const { inputType, inputSize, inputShape } = this.description;
-    const Wanted = inputType === 'uint8' ? Uint8Array : Float32Array;
+    const { type, shape } = this.description.model.input;
+    const size = sizeOf(shape);
+    const Wanted = type === 'uint8' ? Uint8Array : Float32Array;
     const list = inputs instanceof Uint8Array || inputs instanceof Float32Array ? [inputs] : inputs;
     for (const [index, array] of list.entries()) {
       if (!(array instanceof Wanted)) {
         throw new UserError(
-          `inputs: the model takes ${inputType}, give a ${Wanted.name} (array ${index} is a ${kindOf(array)})`,
+          `inputs: the model takes ${type}, give a ${Wanted.name} (array ${index} is a ${kindOf(array)})`,
         );
       }
-      const whole = list === inputs ? array.length === inputSize : array.length % inputSize === 0;
+      const whole = list === inputs ? array.length === size : array.length % size === 0;
       if (!whole) {
         throw new UserError(
-          `inputs: an example is [${inputShape.join(', ')}] = ${inputSize} numbers; array ${index} holds ${array.length}`,
+          `inputs: an example is [${shape.join(', ')}] = ${size} numbers; array ${index} holds ${array.length}`,
         );
       }
     }
     if (list.length === 1) return list[0] as Uint8Array | Float32Array;
-    const joined = new Wanted(list.length * inputSize);
-    list.forEach((array, index) => joined.set(array, index * inputSize));
+    const joined = new Wanted(list.length * size);
+    list.forEach((array, index) => joined.set(array, index * size));
     return joined;
   }
 }

@@ -7,6 +7,8 @@ export type { InferenceSession, Tensor };
 export interface SessionOptions {
   /** Threads that compute one operator; by default all cores. */
   readonly threads?: number;
+  /** Start of the path of a file in which onnxruntime notes what each node took; `endProfiling` writes it. */
+  readonly profile?: string;
 }
 
 let loaded: Promise<Runtime> | undefined;
@@ -29,7 +31,7 @@ export function onnxruntime(): Promise<Runtime> {
  */
 export async function openSession(
   model: Uint8Array,
-  { threads }: SessionOptions = {},
+  { threads, profile }: SessionOptions = {},
   what = 'model',
 ): Promise<InferenceSession> {
   const { InferenceSession } = await onnxruntime();
@@ -40,6 +42,7 @@ export async function openSession(
       graphOptimizationLevel: 'all',
       interOpNumThreads: 1,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
+      ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
       logSeverityLevel: 3,
     });
   } catch (cause) {

@@ -82,8 +82,7 @@ describe('load', () => {
     const fromFile = await load(path, { threads: 1 });
     expect(await fromFile.classify(randomBytes(12, 5))).toEqual(await loaded.classify(randomBytes(12, 5)));
     expect(fromFile.description).toMatchObject({
-      inputType: 'uint8',
-      inputShape: [12],
+      model: { input: { type: 'uint8', shape: [12] } },
       layers: [['1.binary']],
     });
   });
@@ -108,7 +107,7 @@ describe('load', () => {
     const read = readModel(bytes);
     const metadata = new Map([...read.metadata, ['bitspike.classes', '[']]);
     await expect(load(writeModel({ ...read, metadata }))).rejects.toThrow(
-      /damaged metadata: bitspike\.classes/,
+      /model: metadata: bitspike\.classes: is not sound JSON/,
     );
   });
 });

@@ -47,7 +47,7 @@ export function defineModel(definition: ModelDefinition): Model {
   const { input, layers: specs } = checkOptions(
     z.strictObject({
       input: z.union([shape, z.looseObject({})]),
-      layers: z.array(z.looseObject({ kind: z.unknown() })).min(1),
+      layers: z.array(z.looseObject({ kind: z.unknown().optional() })).min(1),
     }),
     definition,
     'model',

@@ -34,6 +34,14 @@ export function importanceWeighted({ mix = 0 }: { mix?: number } = {}): Estimato
   if (!(mix >= 0 && mix <= 1))
     throw new UserError(`importanceWeighted: mix: expected a number in [0, 1], got ${mix}`);
 
+  const gradFunc = (gradient: tf.Tensor, saved: tf.Tensor[]) => {
+    const [r, sigma, z] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const slope = tf.div(gaussian.density(r), sigma);
+    const weighted = mix === 0 ? slope : tf.mul(slope, importanceWeight(r, z, mix));
+    const byDrive = tf.mul(weighted, gradient);
+    return [byDrive, tf.neg(tf.mul(r, byDrive)), tf.zerosLike(r)];
+  };
+
   const spike = tf.customGrad((...given) => {
     const [drive, deviation, noise, save] = given as unknown as [
       tf.Tensor,
@@ -41,16 +49,10 @@ export function importanceWeighted({ mix = 0 }: { mix?: number } = {}): Estimato
       tf.Tensor,
       tf.GradSaveFunc,
     ];
-    const spikes = tf.cast(tf.greater(tf.add(drive, tf.mul(deviation, noise)), 0), 'float32');
-    save([drive, deviation, spikes]);
-    const gradFunc = (gradient: tf.Tensor, saved: tf.Tensor[]) => {
-      const [u, sigma, z] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-      const ratio = tf.div(u, sigma);
-      const slope = tf.div(gaussian.density(ratio), sigma);
-      const weighted = mix === 0 ? slope : tf.mul(slope, importanceWeight(ratio, z, mix));
-      const byDrive = tf.mul(weighted, gradient);
-      return [byDrive, tf.neg(tf.mul(ratio, byDrive)), tf.zerosLike(u)];
-    };
+    // u + σ ε > 0, divided by σ: the backward pass needs the ratio too.
+    const ratio = tf.div(drive, deviation);
+    const spikes = tf.cast(tf.greater(tf.add(ratio, noise), 0), 'float32');
+    save([ratio, deviation, spikes]);
     return { value: spikes, gradFunc };
   });
   return { name: 'importanceWeighted', options: { mix }, spike };

@@ -14,6 +14,8 @@ export interface Moments {
   readonly variance?: tf.Tensor;
   /** Variance that adds at the moment of firing and is never accumulated: the noise of a bias. */
   readonly firingVariance?: tf.Tensor;
+  /** The mean is 0 or 1 everywhere, and so its own square. */
+  readonly binary?: true;
 }
 
 /** Standard normal (or logistic) noise of the given shape, drawn afresh: one call per neuron layer or readout. */
@@ -42,7 +44,7 @@ export function momentsOps({ spike, noise, onFiring }: MomentsOptions): Ops<Mome
   return {
     linear: (x, weight) => ({
       mean: tf.matMul(x.mean as tf.Tensor2D, weight.mean as tf.Tensor2D),
-      ...(weight.variance && { variance: varianceOfSum(x.mean, weight.variance) }),
+      ...(weight.variance && { variance: varianceOfSum(x, weight.variance) }),
     }),
 
     multiply: (x, factor) => ({
@@ -66,7 +68,8 @@ export function momentsOps({ spike, noise, onFiring }: MomentsOptions): Ops<Mome
       if (!deviation)
         throw new Error('a neuron fires on a certain current: its gradient would be zero everywhere');
       onFiring?.({ membrane: membrane.mean, threshold, deviation });
-      return { mean: spike(tf.sub(membrane.mean, threshold), deviation, noise(membrane.mean.shape)) };
+      const drive = tf.sub(membrane.mean, threshold);
+      return { mean: spike(drive, deviation, noise(membrane.mean.shape)), binary: true };
     },
 
     read: (current) => {
@@ -82,8 +85,8 @@ const sum = (a: tf.Tensor | undefined, b: tf.Tensor | undefined): tf.Tensor | un
   a && b ? tf.add(a, b) : (a ?? b);
 
 /** x² · variance. Inputs that enter a variance carry no gradient (method, section 3). */
-function varianceOfSum(x: tf.Tensor, variance: tf.Tensor): tf.Tensor {
-  const squared = tf.square(x) as tf.Tensor2D;
+function varianceOfSum({ mean, binary }: Moments, variance: tf.Tensor): tf.Tensor {
+  const squared = (binary ? mean : tf.square(mean)) as tf.Tensor2D;
   return tf.customGrad((weightVariance, save) => {
     (save as tf.GradSaveFunc)([squared]);
     return {

@@ -54,7 +54,6 @@ const rules: readonly GradientRule[] = [
   {
     kernel: 'Square',
     inputs: ['x'],
-    // The factor goes to dy: where that is a matrix product, the trace makes it part of it.
     gradient: (dy, [x]) => ({ x: () => tf.mul(tf.mul(dy, 2), x as tf.Tensor) }),
   },
   {

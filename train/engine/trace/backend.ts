@@ -120,9 +120,10 @@ export async function recordWith(recorder: Recorder, run: (doors: TraceDoors) =>
   const tracing = tracingBackend();
   if (tracing.recorder) throw new Error('a function is being traced already');
   const previous = tf.engine().backendName;
-  await tf.setBackend(NAME);
+  // Before anything is waited for, so that a second trace finds the first.
   tracing.recorder = recorder;
   try {
+    await tf.setBackend(NAME);
     tf.tidy(() =>
       run({
         tensor: (traced) => tf.engine().makeTensorFromTensorInfo(tracing.put(traced)),

@@ -70,8 +70,6 @@ function fuse(
     return { node: { ...extended(product, node, {}), inputs: [...product.inputs, term] }, replaces: value };
   };
   switch (node.op) {
-    case 'Neg':
-      return scaled(a, -1);
     case 'Mul':
       return scaled(a, known.scalarOf(b)) ?? scaled(b, known.scalarOf(a));
     case 'Add':

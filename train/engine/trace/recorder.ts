@@ -3,9 +3,14 @@ import type { Attributes, Graph, TensorData, Value } from '../../../schemas/onnx
 /** The types of tfjs that a traced step may use. */
 export type TracedType = 'float32' | 'int32' | 'bool';
 
-/** What is known of a tensor while tracing: a value of the graph, or the same number everywhere. */
+/**
+ * What is known of a tensor while tracing: a value of the graph times a number, or the same number everywhere.
+ *
+ * The number is carried along through products, quotients and sums until something needs the tensor itself. Most
+ * numbers end in a matrix product, whose scale costs nothing, or in something small.
+ */
 export type Content =
-  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'value'; readonly value: Value; readonly factor: number }
   | { readonly kind: 'splat'; readonly number: number };
 
 /** A tensor that stands for a value of the graph. */
@@ -21,12 +26,32 @@ export const splat = (number: number, shape: readonly number[], type: TracedType
   content: { kind: 'splat', number: type === 'float32' ? Math.fround(number) : number },
 });
 
+/** The tensor that a value of the graph is. */
+export const tracedValue = (value: Value, shape: readonly number[], type: TracedType): Traced => ({
+  shape,
+  type,
+  content: { kind: 'value', value, factor: 1 },
+});
+
 /** The number a tensor holds everywhere, if it is known. */
 export const splatOf = ({ content }: Traced): number | undefined =>
   content.kind === 'splat' ? content.number : undefined;
 
 /** The same contents under another shape or type. */
 export const as = (x: Traced, shape: readonly number[], type = x.type): Traced => ({ ...x, shape, type });
+
+/** The number that is carried along with a tensor. */
+export const factorOf = ({ content }: Traced): number => (content.kind === 'value' ? content.factor : 1);
+
+/** The tensor without the number that is carried along. */
+export const unscaled = (x: Traced): Traced =>
+  x.content.kind === 'value' ? { ...x, content: { ...x.content, factor: 1 } } : x;
+
+/** The tensor times a number, which is carried along. */
+export const scaled = (x: Traced, factor: number): Traced =>
+  x.content.kind === 'value'
+    ? { ...x, content: { ...x.content, factor: x.content.factor * factor } }
+    : splat(x.content.number * factor, x.shape, x.type);
 
 const scalars: Record<TracedType, (number: number) => TensorData> = {
   float32: (number) => ({ type: 'float32', dims: [], data: Float32Array.of(number) }),
@@ -40,6 +65,8 @@ export class Recorder {
   readonly #known = new Map<string, Value>();
   readonly #shapes = new Map<string, readonly number[]>();
   readonly #scalars = new Map<string, number>();
+  /** What made each value. */
+  readonly #makers = new Map<string, { readonly op: string; readonly inputs: readonly Value[] }>();
 
   constructor(graph: Graph) {
     this.graph = graph;
@@ -52,6 +79,7 @@ export class Recorder {
     if (known) return known;
     const value = this.graph.node(op, inputs, attributes);
     this.#known.set(key, value);
+    this.#makers.set(value, { op, inputs });
     return value;
   }
 
@@ -65,19 +93,38 @@ export class Recorder {
   ): Traced {
     const value = this.node(op, inputs, attributes);
     this.#shapes.set(value, shape);
-    return { shape, type, content: { kind: 'value', value } };
+    return tracedValue(value, shape, type);
   }
 
   /** The tensor as a value of its full shape. */
   value({ content, shape, type }: Traced): Value {
-    if (content.kind === 'value') return content.value;
+    if (content.kind === 'value') return this.#times(content.value, content.factor);
     const scalar = this.scalar(content.number, type);
     return shape.length === 0 ? scalar : this.node('Expand', [scalar, this.integers(shape)]);
   }
 
   /** The tensor as a value that broadcasts to its shape: cheaper where it holds one number everywhere. */
   broadcastable({ content, type }: Traced): Value {
-    return content.kind === 'value' ? content.value : this.scalar(content.number, type);
+    return content.kind === 'value'
+      ? this.#times(content.value, content.factor)
+      : this.scalar(content.number, type);
+  }
+
+  /**
+   * A value times a number. Where the value is a matrix product times something, the number goes to the matrix
+   * product, which `fuseProducts` then makes it part of.
+   */
+  #times(value: Value, factor: number): Value {
+    if (factor === 1) return value;
+    const { op, inputs: [a, b] = [] } = this.#makers.get(value) ?? {};
+    const isProduct = (of: Value | undefined) => of !== undefined && this.#makers.get(of)?.op === 'Gemm';
+    let inputs = [value, this.scalar(Math.fround(factor), 'float32')];
+    if (op === 'Mul' && a && b && isProduct(a)) inputs = [this.#times(a, factor), b];
+    else if (op === 'Mul' && a && b && isProduct(b)) inputs = [a, this.#times(b, factor)];
+    const made = this.node('Mul', inputs);
+    const shape = this.#shapes.get(value);
+    if (shape) this.#shapes.set(made, shape);
+    return made;
   }
 
   scalar(number: number, type: TracedType): Value {

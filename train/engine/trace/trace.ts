@@ -3,7 +3,7 @@ import type { Shapes, StepFunction, Tensors } from '../../step.ts';
 import { registerGradients } from '../gradients.ts';
 import { recordWith, type TraceDoors } from './backend.ts';
 import { fuseProducts } from './fuse.ts';
-import { Recorder } from './recorder.ts';
+import { Recorder, tracedValue } from './recorder.ts';
 
 /** A training step as one ONNX graph, and how to feed it. */
 export interface TracedStep {
@@ -60,7 +60,7 @@ function inputTensors(graph: Graph, shapes: Shapes, doors: TraceDoors): Tensors 
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
       const value = graph.input(name, 'float32', shape);
-      return [name, doors.tensor({ shape, type: 'float32', content: { kind: 'value', value } })];
+      return [name, doors.tensor(tracedValue(value, shape, 'float32'))];
     }),
   );
 }

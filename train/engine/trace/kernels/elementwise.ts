@@ -1,12 +1,12 @@
 import { backend_util, util } from '@tensorflow/tfjs-core';
-import { as, type Recorder, splat, splatOf, type Traced, type TracedType } from '../recorder.ts';
+import { type Recorder, splat, splatOf, type Traced, type TracedType } from '../recorder.ts';
 import { type Kernel, type KernelTable, operand } from './kernel.ts';
 
 type Unary = (x: number) => number;
 type Binary = (a: number, b: number) => number;
 
 /** One operand, one ONNX operator of the same shape and type; a known number is computed here. */
-const unary =
+export const unary =
   (op: string, compute: Unary): Kernel =>
   (recorder, operands) => {
     const x = operand(operands, 'x');
@@ -26,7 +26,7 @@ interface BinaryRules {
 }
 
 /** Two operands, broadcast against each other; the ONNX operator broadcasts the same way. */
-const binary =
+export const binary =
   (op: string, compute: Binary, rules: BinaryRules = {}): Kernel =>
   (recorder, operands) => {
     const a = operand(operands, 'a');
@@ -67,10 +67,6 @@ const sigmoid: Unary = (x) => 1 / (1 + Math.exp(-x));
 const softplus: Unary = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 export const elementwise: KernelTable = {
-  Add: binary('Add', (a, b) => a + b, { neutral: 0 }),
-  Sub: binary('Sub', (a, b) => a - b, { neutralRight: 0 }),
-  Multiply: binary('Mul', (a, b) => a * b, { neutral: 1, absorbing: 0 }),
-  RealDiv: binary('Div', (a, b) => a / b, { neutralRight: 1 }),
   Maximum: binary('Max', Math.max),
   Minimum: binary('Min', Math.min),
   Greater: binary('Greater', (a, b) => flag(a > b), bool),
@@ -79,7 +75,6 @@ export const elementwise: KernelTable = {
   LessEqual: binary('LessOrEqual', (a, b) => flag(a <= b), bool),
   Equal: binary('Equal', (a, b) => flag(a === b), bool),
 
-  Neg: unary('Neg', (x) => -x),
   Abs: unary('Abs', Math.abs),
   Exp: unary('Exp', Math.exp),
   Log: unary('Log', Math.log),
@@ -92,15 +87,6 @@ export const elementwise: KernelTable = {
   Erf: (recorder, operands) => {
     const x = operand(operands, 'x');
     return recorder.traced('Erf', [recorder.value(x)], {}, x.shape, x.type);
-  },
-
-  // ONNX has no Square; a product reads its operand once and needs no power function.
-  Square: (recorder, operands) => {
-    const x = operand(operands, 'x');
-    const known = splatOf(x);
-    if (known !== undefined) return splat(known * known, x.shape, x.type);
-    const value = recorder.value(x);
-    return recorder.traced('Mul', [value, value], {}, x.shape, x.type);
   },
 
   AddN: (recorder, operands) => {
@@ -123,8 +109,10 @@ export const elementwise: KernelTable = {
     if (to === undefined)
       throw new Error(`a traced step cannot cast to ${String(dtype)}; it knows float32, int32 and bool`);
     const known = splatOf(x);
-    if (known !== undefined)
-      return as(splat(Math.trunc(known), x.shape, 'int32'), x.shape, dtype as TracedType);
+    if (known !== undefined) {
+      const number = dtype === 'bool' ? flag(known !== 0) : Math.trunc(known);
+      return splat(number, x.shape, dtype as TracedType);
+    }
     return recorder.traced('Cast', [recorder.value(x)], { to }, x.shape, dtype as TracedType);
   },
 };

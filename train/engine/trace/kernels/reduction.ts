@@ -1,5 +1,5 @@
 import { util } from '@tensorflow/tfjs-core';
-import { as, type Recorder, type Traced } from '../recorder.ts';
+import { as, factorOf, type Recorder, scaled, type Traced, unscaled } from '../recorder.ts';
 import { type Kernel, type KernelAttributes, type KernelTable, operand } from './kernel.ts';
 
 /** The axes a reduction runs over, and the shapes of its result with and without them. */
@@ -25,9 +25,17 @@ const reduction =
     return recorder.traced(op, [recorder.value(x), recorder.integers(axes)], { keepdims }, shape, x.type);
   };
 
+/** A reduction that a number can be taken out of. */
+const linear =
+  (reduce: Kernel): Kernel =>
+  (recorder, operands, attributes) => {
+    const x = operand(operands, 'x');
+    return scaled(reduce(recorder, { x: unscaled(x) }, attributes), factorOf(x));
+  };
+
 export const reductions: KernelTable = {
-  Sum: reduction('ReduceSum'),
+  Sum: linear(reduction('ReduceSum')),
+  Mean: linear(reduction('ReduceMean')),
   Max: reduction('ReduceMax'),
   Min: reduction('ReduceMin'),
-  Mean: reduction('ReduceMean'),
 };

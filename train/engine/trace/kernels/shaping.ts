@@ -1,5 +1,5 @@
 import { util } from '@tensorflow/tfjs-core';
-import { as, splat, splatOf, type TracedType } from '../recorder.ts';
+import { as, factorOf, scaled, splat, splatOf, type TracedType, unscaled } from '../recorder.ts';
 import { type KernelTable, operand } from './kernel.ts';
 
 /** Kernels that make or rearrange numbers and compute none. */
@@ -16,7 +16,8 @@ export const shaping: KernelTable = {
     const x = operand(operands, 'x');
     const shape = util.inferFromImplicitShape(attributes.shape as number[], util.sizeFromShape([...x.shape]));
     if (splatOf(x) !== undefined || util.arraysEqual(shape, [...x.shape])) return as(x, shape);
-    return recorder.traced('Reshape', [recorder.value(x), recorder.integers(shape)], {}, shape, x.type);
+    const operandsOf = [recorder.value(unscaled(x)), recorder.integers(shape)];
+    return scaled(recorder.traced('Reshape', operandsOf, {}, shape, x.type), factorOf(x));
   },
 
   // Axis i of the result is axis perm[i] of the operand, in tfjs as in ONNX.
@@ -25,6 +26,13 @@ export const shaping: KernelTable = {
     const order = perm as number[];
     const shape = order.map((axis) => x.shape[axis] as number);
     if (splatOf(x) !== undefined) return as(x, shape);
-    return recorder.traced('Transpose', [recorder.value(x)], { perm: order }, shape, x.type);
+    const turned = recorder.traced(
+      'Transpose',
+      [recorder.value(unscaled(x))],
+      { perm: order },
+      shape,
+      x.type,
+    );
+    return scaled(turned, factorOf(x));
   },
 };

@@ -2,6 +2,7 @@ import type { Description } from '../schemas/description.ts';
 import { UserError } from '../schemas/errors.ts';
 import { sizeOf } from '../schemas/layer.ts';
 import { type InferenceSession, onnxruntime, type Tensor } from './session.ts';
+import { entropyOf, rowsOf, uncertaintiesOf } from './uncertainty.ts';
 
 /** Examples one after another in one array, or one array per example. */
 export type Inputs = Uint8Array | Float32Array | readonly (Uint8Array | Float32Array)[];
@@ -15,6 +16,17 @@ export interface Classification {
   readonly probability: number;
   /** One per class, summing to 1. */
   readonly probabilities: Float32Array;
+  /**
+   * Of the probabilities, H(p) = −Σ p log p in nats: 0 where one class is certain, log(classes) where all are as
+   * probable.
+   */
+  readonly entropy: number;
+  /**
+   * Of the class and the weights, in nats, 0 … `entropy`: what the members of an ensemble disagree about, their
+   * entropy together less the mean of their own (Houlsby et al. 2011, arXiv 1112.5745). The rest of the entropy is
+   * in the example itself. A single network has none.
+   */
+  readonly mutualInformation?: number;
 }
 
 /** One output of the graph for all examples. */
@@ -47,7 +59,7 @@ export class LoadedNetwork {
   }
 
   /**
-   * The most probable class of each example.
+   * The most probable class of each example, and how sure that is.
    *
    * @throws UserError when the inputs are not whole examples of the type that the model takes
    */
@@ -55,18 +67,24 @@ export class LoadedNetwork {
     const names = this.description.classes;
     const classes = names.length;
     const found: Classification[] = [];
-    for await (const { probabilities } of this.#chunks(this.#joined(inputs), ['probabilities'])) {
-      const data = probabilities?.data as Float32Array;
-      for (let start = 0; start < data.length; start += classes) {
-        const own = data.slice(start, start + classes);
+    const outputs = ['probabilities', 'member_probabilities'].filter((name) => this.#outputs.includes(name));
+    for await (const part of this.#chunks(this.#joined(inputs), outputs)) {
+      const members = part.member_probabilities as Output | undefined;
+      const uncertainties = members && uncertaintiesOf(members);
+      rowsOf(part.probabilities?.data as Float32Array, classes).forEach((row, example) => {
+        // A copy, so that who keeps one answer does not keep the whole batch.
+        const own = row.slice();
         const label = own.indexOf(Math.max(...own));
+        const uncertainty = uncertainties?.[example];
         found.push({
           label,
           className: names[label] as string,
           probability: own[label] as number,
           probabilities: own,
+          entropy: uncertainty?.entropy ?? entropyOf(own),
+          ...(uncertainty && { mutualInformation: uncertainty.mutualInformation }),
         });
-      }
+      });
     }
     return found;
   }

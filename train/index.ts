@@ -18,5 +18,6 @@ export {
   type SavedTraining,
   trainInFolder,
 } from './run-folder.ts';
+export type { LoopHooks, Progress, TrainingState } from './loop.ts';
 export type { Schedule } from './schedule.ts';
-export { type Progress, type RunOptions, train, type TrainingState } from './train.ts';
+export { type EngineOptions, type RunOptions, train } from './train.ts';

@@ -12,7 +12,8 @@ import type { Dataset } from './data/index.ts';
 import { digestOf } from './data/digest.ts';
 import { firstDifference } from './difference.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
-import { type RunOptions, stepOf, train, type TrainingState } from './train.ts';
+import type { TrainingState } from './loop.ts';
+import { type RunOptions, stepOf, train } from './train.ts';
 
 /** How a training in a folder is run: as `RunOptions`, with the states saved instead of handed out. */
 export type FolderRunOptions = Omit<RunOptions, 'onState' | 'resume'> & LoadOptions;
@@ -171,13 +172,5 @@ function split({
   warn,
   ...settings
 }: TrainingSettings & FolderRunOptions): { settings: TrainingSettings; running: FolderRunOptions } {
-  const running: FolderRunOptions = {
-    ...(engine && { engine }),
-    ...(backend && { backend }),
-    ...(threads && { threads }),
-    ...(onProgress && { onProgress }),
-    ...(signal && { signal }),
-    ...(warn && { warn }),
-  };
-  return { settings, running };
+  return { settings, running: { engine, backend, threads, onProgress, signal, ...(warn && { warn }) } };
 }

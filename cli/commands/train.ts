@@ -59,9 +59,9 @@ async function run(options: TrainOptions): Promise<void> {
 
   const running: TrainingSettings & FolderRunOptions = {
     ...settings,
-    ...(engine && { engine }),
-    ...(backend && { backend }),
-    ...(threads && { threads }),
+    engine,
+    backend,
+    threads,
     warn,
   };
   const { last, seconds } = await showTraining((onProgress) =>

@@ -4,9 +4,9 @@
  */
 import { parseArgs } from 'node:util';
 import { UserError } from '../schemas/errors.ts';
-import { engineTrainStep } from './contenders/engine.ts';
+import { type EngineContender, engineTrainStep } from './contenders/engine.ts';
 import { pytorchTrainStep } from './contenders/pytorch.ts';
-import { type Absent, type Contender, compare, type Findings, type Rounds } from './harness.ts';
+import { type Absent, compare, type Findings, type Rounds } from './harness.ts';
 
 /** What both sides train. */
 export interface TrainStep {
@@ -24,7 +24,7 @@ export interface TrainStepOptions extends TrainStep, Rounds {
 }
 
 export const compareTrainStep = async (
-  ours: Contender | Absent,
+  ours: EngineContender | Absent,
   { net, threads, kl, penalty, profile, ...rounds }: TrainStepOptions,
 ): Promise<Findings> => {
   const theirs = await pytorchTrainStep({ net, threads, kl, penalty });
@@ -32,6 +32,11 @@ export const compareTrainStep = async (
   if (profile && 'profile' in theirs) {
     await theirs.prepare();
     notes.push(await theirs.profile());
+  }
+  if ('profile' in ours) {
+    notes.push(
+      `where ${net}/${threads} goes in the graph of ours, by onnxruntime's clock:\n${await ours.profile()}`,
+    );
   }
   const found = await compare(`${net}/${threads}`, 'pytorch', [ours, theirs], rounds);
   return { rows: found.rows, notes: [...found.notes, ...notes] };

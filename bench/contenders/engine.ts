@@ -6,8 +6,9 @@ import { initialState, stepOf } from '../../train/train.ts';
 import { adamScalars } from '../../train/optimiser.ts';
 import { binary, defineModel, dense, readout } from '../../schemas/index.ts';
 import { Random } from '../../schemas/random.ts';
-import type { Absent, Contender } from '../harness.ts';
+import type { Contender } from '../harness.ts';
 import type { TrainStep } from '../train-step.ts';
+import { profileGraph } from './engine-profile.ts';
 
 /** Net A: 784-512-512-10, binary weights and activations. */
 const netA = defineModel({
@@ -18,8 +19,13 @@ const netA = defineModel({
 const EXAMPLES = 60_000;
 const LEARNING_RATE = 1e-3;
 
+export interface EngineContender extends Contender {
+  /** Where the time of the graph goes, by operator. */
+  profile(): Promise<string>;
+}
+
 /** The same step, traced into one ONNX graph and run by onnxruntime. */
-export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Promise<Contender | Absent> => {
+export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Promise<EngineContender> => {
   const options = trainingOptionsSchema.parse({
     learningRate: LEARNING_RATE,
     otherRates: 1,
@@ -28,6 +34,9 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
   });
   const step = stepOf(netA, options);
   const noise = Random.fromSeed(1, 'noise');
+  const start = initialState(
+    initialPosterior(netA, { spread: 0.5, biasRho: -2, inputPower: 1 / 3, seed: 1 }),
+  );
   let prepared: PreparedStep | undefined;
   let taken = 0;
 
@@ -50,8 +59,7 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
   return {
     name: 'bitspike',
     async prepare() {
-      const learned = initialPosterior(netA, { spread: 0.5, biasRho: -2, inputPower: 1 / 3, seed: 1 });
-      prepared = await onnxEngine({ threads }).prepare(step, initialState(learned), ['loss']);
+      prepared = await onnxEngine({ threads }).prepare(step, start, ['loss']);
       const random = Random.fromSeed(1, 'batch');
       const inputs = prepared.feeds.inputs!;
       for (let index = 0; index < inputs.length; index++) inputs[index] = random.nextUniform();
@@ -67,6 +75,7 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
       }
       return times;
     },
+    profile: () => profileGraph(step, start, threads),
     close: async () => prepared?.close(),
   };
 };

@@ -54,6 +54,9 @@ async function differences(network: Network, inputs: Uint8Array | Float32Array) 
   return { spikes, neurons, logits };
 }
 
+const signs = (rows: number[][]) => Int8Array.from(rows.flat());
+const pair = (data: number[]) => ({ values: 'real', shape: [2], data: Float32Array.from(data) }) as const;
+
 describe('freeze', () => {
   const model = bytesModel(6, [5, 3]);
   const posterior = randomPosterior(model, 1);
@@ -77,9 +80,9 @@ describe('freeze', () => {
     expect(Math.abs(positive - probability)).toBeLessThan(4 * error);
   });
 
+  const draw = (count: number, seed: number) => freeze(posterior, { weights: 'sample', count, seed }).members;
+
   it('draws the same networks from the same seed, the first ones whatever the count', () => {
-    const draw = (count: number, seed: number) =>
-      freeze(posterior, { weights: 'sample', count, seed }).members;
     expect(draw(3, 7)).toEqual(draw(3, 7));
     expect(draw(3, 7).slice(0, 2)).toEqual(draw(2, 7));
     expect(draw(2, 7)[0]).not.toEqual(draw(2, 7)[1]);
@@ -115,7 +118,6 @@ describe('the golden network', () => {
     input: { type: 'uint8', shape: [37], scale: 1 },
     layers: [dense({ units: 19 }), binary(), dense({ units: 10 }), readout()],
   });
-  const signs = (rows: number[][]) => Int8Array.from(rows.flat());
   const network: Network = {
     model,
     choice: { weights: 'mean' },
@@ -177,7 +179,6 @@ describe('toOnnx', () => {
       input: { type: 'uint8', shape: [1], scale: 1 },
       layers: [dense({ units: 2 }), binary(), dense({ units: 2 }), readout()],
     });
-    const one = (data: number[]) => ({ values: 'real', shape: [2], data: Float32Array.from(data) }) as const;
     const network: Network = {
       model,
       choice: { weights: 'mean' },
@@ -185,11 +186,11 @@ describe('toOnnx', () => {
       members: [
         {
           '0.dense.weight': { values: 'binary', shape: [1, 2], data: Int8Array.of(-1, 1) },
-          '0.dense.gain': one([1, 1]),
-          '0.dense.bias': one([1, -1]),
+          '0.dense.gain': pair([1, 1]),
+          '0.dense.bias': pair([1, -1]),
           '2.dense.weight': { values: 'binary', shape: [2, 2], data: Int8Array.of(1, 1, 1, 1) },
-          '2.dense.gain': one([1, 1]),
-          '2.dense.bias': one([0, 0]),
+          '2.dense.gain': pair([1, 1]),
+          '2.dense.bias': pair([0, 0]),
         },
       ],
     };

@@ -18,6 +18,9 @@ const events = z.array(
 
 const RUNS = 40;
 
+const line = (label: string, milliseconds: number, nodes: number): string =>
+  `  ${label.padEnd(12)} ${milliseconds.toFixed(2).padStart(6)} ms  ${nodes} nodes`;
+
 /** Where the time of a traced step goes: milliseconds per step and operator, the largest first. */
 export async function profileGraph(step: StepFunction, state: State, threads: number): Promise<string> {
   const { Tensor } = await onnxruntime();
@@ -56,8 +59,6 @@ function tableOf(found: z.output<typeof events>): string {
   }
   const rows = [...totals].toSorted(([, a], [, b]) => b.milliseconds - a.milliseconds);
   const sum = rows.reduce((all, [, { milliseconds }]) => all + milliseconds, 0);
-  const line = (label: string, milliseconds: number, nodes: number | string) =>
-    `  ${label.padEnd(12)} ${milliseconds.toFixed(2).padStart(6)} ms  ${nodes} nodes`;
   return rows
     .slice(0, 8)
     .map(([op, { milliseconds, nodes }]) => line(op, milliseconds, nodes.size))

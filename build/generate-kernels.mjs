@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const kernels = ['train/engine/adam/assembly/adam.ts'];
+const kernels = ['train/engine/adam/assembly/adam.ts', 'train/noise/assembly/gaussian.ts'];
 
 for (const source of kernels) {
   const { binary, error, stderr } = await compile(source);

@@ -1,9 +1,7 @@
 /**
  * Seeded randomness that can be saved and resumed, with the same bits from the same seed on every machine.
  *
- * Bits come from xoshiro128** (Blackman and Vigna, 2018), Gaussian numbers from those bits by a ziggurat
- * (Marsaglia and Tsang, 2000). JavaScript engines may differ in the last bits of `Math.exp` and `Math.log`,
- * so neither is used: tables and decisions rest on + − × ÷ and `Math.sqrt`, which every engine rounds alike.
+ * Bits come from xoshiro128** (Blackman and Vigna, 2018).
  */
 import { UserError } from './errors.ts';
 
@@ -101,82 +99,6 @@ export class Random implements RandomSource {
       items[chosen] = item;
     }
   }
-
-  /**
-   * Fills an array with standard normal numbers. Filling 7 and then 5 gives the same as filling 12.
-   *
-   * This is `nextUint32` and the first test of the ziggurat written out in one loop, with the state in local
-   * variables: a training step needs some hundred thousand of these numbers. 99 in 100 leave at that test.
-   */
-  fillGaussian(into: Float32Array): void {
-    const state = this.#state;
-    const { steps, inner } = ZIGGURAT;
-    let a = state[0]!;
-    let b = state[1]!;
-    let c = state[2]!;
-    let d = state[3]!;
-    for (let index = 0; index < into.length; index++) {
-      const draw = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9);
-      const shifted = b << 9;
-      c ^= a;
-      d ^= b;
-      b ^= c;
-      a ^= d;
-      c ^= shifted;
-      d = rotateLeft(d, 11);
-
-      const layer = draw & LAYER_MASK;
-      const position = positionOf(draw);
-      const sign = position >> 31;
-      into[index] = position * steps[layer]!;
-      if ((position ^ sign) - sign < inner[layer]!) continue;
-
-      state[0] = a;
-      state[1] = b;
-      state[2] = c;
-      state[3] = d;
-      into[index] = this.#gaussianAtEdge(layer, position);
-      a = state[0]!;
-      b = state[1]!;
-      c = state[2]!;
-      d = state[3]!;
-    }
-    state[0] = a;
-    state[1] = b;
-    state[2] = c;
-    state[3] = d;
-  }
-
-  /** The rest of the ziggurat, for a point outside the part of its layer that lies wholly under the curve. */
-  #gaussianAtEdge(layer: number, position: number): number {
-    const { steps, inner, heights } = ZIGGURAT;
-    for (;;) {
-      if (layer === 0) return position < 0 ? -this.#gaussianTail() : this.#gaussianTail();
-      const value = position * steps[layer]!;
-      const low = heights[layer]!;
-      const high = heights[layer + 1]!;
-      if (low + (high - low) * this.#nextInside() < density(value)) return value;
-
-      const draw = this.nextUint32() | 0;
-      layer = draw & LAYER_MASK;
-      position = positionOf(draw);
-      if (Math.abs(position) < inner[layer]!) return position * steps[layer]!;
-    }
-  }
-
-  /** A normal number beyond TAIL_START (Marsaglia, 1964). */
-  #gaussianTail(): number {
-    for (;;) {
-      const excess = -logarithm(this.#nextInside()) / TAIL_START;
-      const bound = -2 * logarithm(this.#nextInside());
-      if (excess * excess < bound) return TAIL_START + excess;
-    }
-  }
-
-  /** A number uniform in (0, 1), neither end included, from one draw. */
-  #nextInside(): number {
-    return (this.nextUint32() + 0.5) / 2 ** 32;
-  }
 }
 
 const rotateLeft = (word: number, count: number): number => (word << count) | (word >>> (32 - count));
@@ -201,67 +123,3 @@ const hashOf = (text: string): bigint => {
   }
   return hash;
 };
-
-/**
- * The ziggurat: the area under exp(−x²/2), x ≥ 0, covered by 256 layers of equal area LAYER_AREA. Layer 0 is
- * everything below the density at TAIL_START, tail included; layer i ≥ 1 is the rectangle from x = 0 to
- * edges[i], between the densities at edges[i] and edges[i + 1]. TAIL_START is where the last edge comes out
- * at 0.
- */
-const LAYERS = 256;
-const LAYER_MASK = LAYERS - 1;
-const TAIL_START = 3.654152885361009;
-const LAYER_AREA = 0.004928673233974655;
-
-/**
- * Bits 0–7 of a draw choose the layer; bits 8–31 place the point in it: an odd integer between ±2²⁴, so that
- * both signs are alike, 0 never comes, and the place says nothing about the layer.
- */
-const positionOf = (draw: number): number => (draw >> 7) | 1;
-
-/** e^x for −8 ≤ x ≤ 0, to a relative error of 10⁻¹²: a Taylor sum at x / 64, squared six times. */
-const exponential = (x: number): number => {
-  const y = x / 64;
-  let term = 1;
-  let result = 1;
-  for (let n = 1; n <= 8; n++) {
-    term *= y / n;
-    result += term;
-  }
-  for (let n = 0; n < 6; n++) result *= result;
-  return result;
-};
-
-const density = (x: number): number => exponential(-0.5 * x * x);
-
-/** log x for 0 < x ≤ 1, to 10⁻¹⁵: doubled into [¾, 1½), then the series of 2 artanh((x − 1) / (x + 1)). */
-const logarithm = (x: number): number => {
-  let mantissa = x;
-  let exponent = 0;
-  while (mantissa < 0.75) {
-    mantissa *= 2;
-    exponent--;
-  }
-  const ratio = (mantissa - 1) / (mantissa + 1);
-  let sum = 0;
-  for (let n = 21; n > 0; n -= 2) sum = 1 / n + sum * ratio * ratio;
-  return 2 * ratio * sum + exponent * Math.LN2;
-};
-
-const ZIGGURAT = (() => {
-  const edges = new Float64Array(LAYERS + 1);
-  edges[0] = LAYER_AREA / density(TAIL_START);
-  edges[1] = TAIL_START;
-  for (let layer = 2; layer < LAYERS; layer++) {
-    const below = edges[layer - 1]!;
-    edges[layer] = Math.sqrt(-2 * logarithm(LAYER_AREA / below + density(below)));
-  }
-  return {
-    /** The value of one unit of position, by layer. */
-    steps: edges.map((edge) => edge / 2 ** 24).subarray(0, LAYERS),
-    /** Positions nearer to 0 than this lie under the curve whatever their height, by layer. */
-    inner: Int32Array.from({ length: LAYERS }, (_, layer) => (edges[layer + 1]! / edges[layer]!) * 2 ** 24),
-    /** The density at the edge where a layer starts, by layer; layer 0 starts at 0 and is never looked up. */
-    heights: edges.map(density),
-  };
-})();

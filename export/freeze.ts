@@ -1,13 +1,11 @@
 import { z } from 'zod';
-import { checkOptions, type Shape } from '../schemas/layer.ts';
+import { UserError } from '../schemas/errors.ts';
+import { checkOptions } from '../schemas/layer.ts';
 import { type Model, parametersOf } from '../schemas/model.ts';
 import { checkPosterior, learnedTensor, type Posterior } from '../schemas/posterior.ts';
 import { Random } from '../schemas/random.ts';
-
-/** A parameter without uncertainty. A binary one holds −1 and +1. */
-export type FrozenTensor =
-  | { readonly values: 'binary'; readonly shape: Shape; readonly data: Int8Array }
-  | { readonly values: 'real'; readonly shape: Shape; readonly data: Float32Array };
+import { decisions, type FrozenTensor, type UncertainWeight, type Way } from './decisions.ts';
+import { layersOf, type Named } from './layers.ts';
 
 /** The parameters of one network, by name. */
 export type Member = Readonly<Record<string, FrozenTensor>>;
@@ -23,6 +21,7 @@ const freezeSchema = z.discriminatedUnion('weights', [
       .meta({ description: 'Number of networks drawn; more than one is an ensemble.' }),
     seed: z.int().min(0).meta({ description: 'Seed of the draw.' }),
   }),
+  z.strictObject({ weights: z.literal('real') }),
 ]);
 
 /** How the weights were chosen. */
@@ -33,16 +32,19 @@ export type FreezeOptions = z.input<typeof freezeSchema>;
 export interface Network {
   readonly model: Model;
   readonly choice: FreezeChoice;
-  /** One for `mean`, `count` for `sample`. */
+  /** One for `mean` and `real`, `count` for `sample`. */
   readonly members: readonly Member[];
   readonly classNames: readonly string[];
 }
 
 /**
- * Decides every weight: its likelier sign, or a draw from the posterior. The posterior stays as it was.
+ * Decides every weight. The posterior stays as it was.
  *
- * `mean` gives sign(E[w]), and +1 where both signs are as likely. `sample` draws `count` networks; the same seed
- * gives the same networks, and the first of eight is the one that a count of one gives.
+ * - `mean`: sign(E[w]), and +1 where both signs are as likely. Of Gaussian weights each channel's gain takes their
+ *   mean size, so that one bit per weight is left.
+ * - `sample`: `count` networks drawn from the posterior, Bernoulli weights at its temperature. The same seed gives
+ *   the same networks, and the first of eight is the one that a count of one gives. Gaussian draws are real.
+ * - `real`: the means of Gaussian weights as they are, in float32.
  *
  * @throws UserError for options that do not fit, or a posterior that does not fit its model
  */
@@ -50,32 +52,44 @@ export function freeze(posterior: Posterior, options: FreezeOptions = { weights:
   const choice = checkOptions(freezeSchema, options, 'freeze');
   checkPosterior(posterior, 'freeze');
   const { model, classNames } = posterior;
-  if (choice.weights === 'mean')
-    return { model, choice, classNames, members: [freezeMember(posterior, likelierSigns)] };
-  const members = Array.from({ length: choice.count }, (_, index) =>
-    freezeMember(posterior, (lambda, name) =>
-      drawnSigns(lambda, Random.fromSeed(choice.seed, `member ${index} ${name}`)),
-    ),
+  const count = choice.weights === 'sample' ? choice.count : 1;
+  const seed = choice.weights === 'sample' ? choice.seed : 0;
+  const members = Array.from({ length: count }, (_, index) =>
+    freezeMember(posterior, choice.weights, (name) => Random.fromSeed(seed, `member ${index} ${name}`)),
   );
   return { model, choice, classNames, members };
 }
 
-type Signs = (lambda: Float32Array, name: string) => Int8Array;
-
-function freezeMember(posterior: Posterior, signs: Signs): Member {
-  const member: Record<string, FrozenTensor> = {};
-  for (const [name, { role, shape }] of Object.entries(parametersOf(posterior.model))) {
-    member[name] =
-      role === 'weight'
-        ? { values: 'binary', shape, data: signs(learnedTensor(posterior, `${name}.lambda`).data, name) }
-        : { values: 'real', shape, data: learnedTensor(posterior, `${name}.value`).data };
+function freezeMember(posterior: Posterior, way: Way, randomOf: (name: string) => Random): Member {
+  const decide = decisions(posterior)[way];
+  if (!decide) {
+    throw new UserError(
+      `freeze: weights '${way}' are for a Gaussian posterior; those of this one are −1 and +1: take 'mean' or 'sample'`,
+    );
   }
+  const member: Record<string, FrozenTensor> = {};
+  for (const { weights, gain } of layersOf(posterior.model)) {
+    const decided = decide({
+      weights: weights.map((weight) => uncertain(posterior, weight, randomOf)),
+      gain: learnedTensor(posterior, `${gain.name}.value`).data,
+    });
+    weights.forEach(({ name }, index) => {
+      member[name] = decided.weights[index] as FrozenTensor;
+    });
+    member[gain.name] = { values: 'real', shape: gain.shape, data: decided.gain };
+  }
+  // What is learned as a point stays what it is.
+  for (const [name, { shape }] of Object.entries(parametersOf(posterior.model)))
+    member[name] ??= { values: 'real', shape, data: learnedTensor(posterior, `${name}.value`).data };
   return member;
 }
 
-const likelierSigns: Signs = (lambda) => Int8Array.from(lambda, (value) => (value >= 0 ? 1 : -1));
-
-/** P(+1) = (1 + tanh λ)/2 = 1/(1 + e^(−2λ)). */
-function drawnSigns(lambda: Float32Array, random: Random): Int8Array {
-  return Int8Array.from(lambda, (value) => (random.nextUniform() * (1 + Math.exp(-2 * value)) < 1 ? 1 : -1));
-}
+const uncertain = (
+  posterior: Posterior,
+  { name, shape }: Named,
+  randomOf: (name: string) => Random,
+): UncertainWeight => ({
+  shape,
+  part: (part) => learnedTensor(posterior, `${name}.${part}`).data,
+  random: () => randomOf(name),
+});

@@ -14,6 +14,7 @@ import {
 import { wholeThreshold } from './threshold.ts';
 
 /** Data types of ONNX, as the attribute `to` of Cast wants them. */
+const FLOAT32 = 1;
 const UINT8 = 2;
 
 /** Whole numbers up to here are exact in float32, so a sum is the same in integer and in float kernels. */
@@ -39,7 +40,10 @@ export class GraphOps implements Ops<Signal> {
 
   linear(x: Signal, weight: Signal): Signal {
     const { name, tensor } = parameter(weight);
-    if (tensor.values !== 'binary') throw new Error(`${name}: expected a binary weight`);
+    if (tensor.values === 'real') {
+      const weights = this.#realParameter(name, tensor.shape, tensor.data);
+      return { kind: 'real', value: this.#graph.node('MatMul', [this.#float(x), weights]) };
+    }
     const [inputs, outputs] = tensor.shape as [number, number];
     if (x.kind === 'real') {
       const unpacked = this.#weights.unpack(name, tensor.data, tensor.shape, 'float32');
@@ -80,6 +84,16 @@ export class GraphOps implements Ops<Signal> {
       kind: 'real',
       value: this.#graph.node(by === 'multiply' ? 'Mul' : 'Add', [real(x).value, vector]),
     };
+  }
+
+  /** The float32 numbers that a signal stands for. */
+  #float(x: Signal): Value {
+    if (x.kind !== 'whole') return real(x).value;
+    const graph = this.#graph;
+    const numbers = graph.node('Cast', [x.value], { to: FLOAT32 });
+    if (x.unit === 1) return numbers;
+    const unit = graph.constant({ type: 'float32', dims: [], data: Float32Array.of(x.unit) });
+    return graph.node('Mul', [numbers, unit]);
   }
 
   /** Members of an ensemble share what they have in common. */

@@ -1,12 +1,13 @@
 /** Posterior → frozen network → ONNX: `import { freeze, toOnnx } from 'bitspike/export'`. */
+export type { FrozenTensor } from './decisions.ts';
 export {
   type FreezeChoice,
   type FreezeOptions,
-  type FrozenTensor,
   freeze,
   type Member,
   type Network,
 } from './freeze.ts';
+export { type FreezeReport, freezeReport, signHistogram } from './freeze-report.ts';
 export { type OracleResult, runOracle } from './oracle.ts';
 export {
   type LayerReport,

@@ -27,8 +27,9 @@ export interface LayerReport {
   readonly name: string;
   readonly input: readonly number[];
   readonly output: readonly number[];
-  /** Binary weights of the layer, in one member of an ensemble. */
+  /** Binary weights of the layer, in one member of an ensemble, and real ones. */
   readonly binaryWeights: number;
+  readonly realWeights: number;
 }
 
 /** How often an operator is used; standard ones are of ONNX's own domain, ''. */
@@ -53,10 +54,13 @@ export interface OnnxReport {
   readonly layers: readonly LayerReport[];
   /** In all members. */
   readonly binaryWeights: number;
+  readonly realWeights: number;
   readonly bytes: {
     readonly file: number;
     /** The binary weights themselves, one bit each. */
     readonly packedWeights: number;
+    /** Weights that are no bits, in float32. */
+    readonly realWeights: number;
     /** Whole thresholds of neurons. */
     readonly thresholds: number;
     /** Tables that unpack a byte into eight weights. */
@@ -66,7 +70,7 @@ export interface OnnxReport {
     /** Operators, names, small constants and metadata. */
     readonly graph: number;
   };
-  /** Bits per binary weight: of the whole file, and of the packed weights alone. */
+  /** Bits per weight: of the whole file, and of the weights alone. */
   readonly bitsPerWeight: { readonly file: number; readonly packed: number };
   readonly operators: readonly OperatorReport[];
   /** Whether every operator is one of ONNX's own, so that any ONNX runtime knows it. */
@@ -83,18 +87,19 @@ export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
   const onnx = readModel(bytes, file);
   const { model, classes, weights, layers: observable } = describe(onnx, file);
   const members = observable.length;
-  const sizes = binarySizes(model);
-  const layers = placesOf(model).map(({ name, input, output }) => ({
-    name,
-    input,
-    output,
-    binaryWeights: [...sizes].reduce(
-      (sum, [key, size]) => (key.startsWith(`${name}.`) ? sum + size : sum),
-      0,
-    ),
-  }));
-  const binaryWeights = members * layers.reduce((sum, layer) => sum + layer.binaryWeights, 0);
-  const parts = partsOf(onnx.graph, sizes, members, file);
+  const sizes = weightSizes(model);
+  const { parts, real } = partsOf(onnx.graph, sizes, members, file);
+  const layers = placesOf(model).map(({ name, input, output }) => {
+    const own = [...sizes].filter(([key]) => key.startsWith(`${name}.`));
+    const count = (isReal: boolean): number =>
+      own.reduce((sum, [key, size]) => (real.has(key) === isReal ? sum + size : sum), 0);
+    return { name, input, output, binaryWeights: count(false), realWeights: count(true) };
+  });
+  const total = (kind: 'binaryWeights' | 'realWeights'): number =>
+    members * layers.reduce((sum, layer) => sum + layer[kind], 0);
+  const binaryWeights = total('binaryWeights');
+  const realWeights = total('realWeights');
+  const bitsEach = (size: number): number => (size * 8) / (binaryWeights + realWeights);
   const operators = operatorsOf(onnx);
   return {
     model,
@@ -108,52 +113,59 @@ export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
     members,
     layers,
     binaryWeights,
+    realWeights,
     bytes: {
       file: bytes.length,
       ...parts,
       graph: Object.values(parts).reduce((rest, size) => rest - size, bytes.length),
     },
     bitsPerWeight: {
-      file: (bytes.length * 8) / binaryWeights,
-      packed: (parts.packedWeights * 8) / binaryWeights,
+      file: bitsEach(bytes.length),
+      packed: bitsEach(parts.packedWeights + parts.realWeights),
     },
     operators,
     standard: operators.every(({ domain }) => domain === ''),
   };
 }
 
-/** How many binary weights each parameter of that role holds. */
-const binarySizes = (model: Model): Map<string, number> =>
+/** How many numbers each parameter of that role holds. */
+const weightSizes = (model: Model): Map<string, number> =>
   new Map(
     Object.entries(parametersOf(model))
       .filter(([, { role }]) => role === 'weight')
       .map(([name, { shape }]) => [name, sizeOf(shape)]),
   );
 
-/** Bytes of the initializers by what they are, told by the names and types that `toOnnx` gives them. */
+/**
+ * Bytes of the initializers by what they are, told by the names and types that `toOnnx` gives them, and which
+ * weights are no bits.
+ */
 function partsOf(graph: Graph, sizes: ReadonlyMap<string, number>, members: number, file: string) {
-  const packed = new Map<string, number>();
+  const weights = new Map<string, { name: string; size: number }>();
   for (let member = 0; member < members; member++) {
     const prefix = memberPrefix(member, members);
-    for (const [name, size] of sizes) packed.set(prefix + name, Math.ceil(size / 8));
+    for (const [name, size] of sizes) weights.set(prefix + name, { name, size });
   }
-  const parts = { packedWeights: 0, thresholds: 0, tables: 0, realParameters: 0 };
+  const real = new Set<string>();
+  const parts = { packedWeights: 0, realWeights: 0, thresholds: 0, tables: 0, realParameters: 0 };
   for (const [name, stored] of graph.initializers) {
     const { type, dims, data } = read(stored, name, file);
     if (type === 'string') continue;
     const size = data.byteLength;
-    const expected = packed.get(name);
+    const weight = weights.get(name);
+    const expected = weight && (type === 'float32' ? weight.size * 4 : Math.ceil(weight.size / 8));
     if (expected !== undefined && size !== expected) {
       throw new UserError(`${file}: the weights ${name} take ${size} bytes; its model expects ${expected}`);
     }
-    if (packed.delete(name)) parts.packedWeights += size;
+    if (weight && type === 'float32') real.add(weight.name);
+    if (weights.delete(name)) parts[type === 'float32' ? 'realWeights' : 'packedWeights'] += size;
     else if (name.startsWith(tablePrefix)) parts.tables += size;
     else if (type === 'int32') parts.thresholds += size;
     else if (type === 'float32' && dims.length > 0) parts.realParameters += size;
   }
-  for (const name of packed.keys())
+  for (const name of weights.keys())
     throw new UserError(`${file}: the weights ${name} of its model are missing`);
-  return parts;
+  return { parts, real };
 }
 
 function read(tensor: Tensor, name: string, file: string): TensorData {

@@ -1,5 +1,5 @@
 import type { Value } from '../schemas/onnx/index.ts';
-import type { FrozenTensor } from './freeze.ts';
+import type { FrozenTensor } from './decisions.ts';
 
 /** A parameter that is not in the graph yet: what becomes of it depends on how it is used. */
 export interface ParameterSignal {

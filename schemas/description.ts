@@ -8,7 +8,7 @@ import type { Model as OnnxModel } from './onnx/index.ts';
 /** What an exported network says of itself in its metadata, under the keys `bitspike.model`, `bitspike.weights`, … */
 export interface Description {
   readonly model: Model;
-  /** How the weights were chosen: `mean`, or `sample` with its count and seed. */
+  /** How the weights were chosen: `mean`, `sample` with its count and seed, or `real`. */
   readonly weights: Readonly<Record<string, unknown>>;
   readonly classes: readonly string[];
   /** Outputs of the neuron layers, per member of the ensemble: what `load(…, { observe })` takes. */

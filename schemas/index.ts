@@ -23,4 +23,4 @@ export {
   placesOf,
 } from './model.ts';
 export type { Ops } from './ops.ts';
-export type { LearnedTensor, Posterior } from './posterior.ts';
+export type { Family, GaussianScale, LearnedTensor, Posterior } from './posterior.ts';

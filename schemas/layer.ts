@@ -10,7 +10,7 @@ export const sizeOf = (shape: Shape): number => shape.reduce((product, size) => 
 /**
  * What a parameter is to the posterior.
  *
- * - `weight`: uncertain while training, −1 or +1 once frozen.
+ * - `weight`: uncertain while training; once frozen −1 or +1, or a real number if its posterior is Gaussian.
  * - `gain`: one real number per channel, learned as a point.
  * - `bias`: one real number per channel, learned as a point with noise of a learned scale that adds to
  *   the variance at the moment of firing.

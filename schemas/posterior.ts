@@ -8,32 +8,56 @@ export interface LearnedTensor {
   readonly data: Float32Array;
 }
 
+/** Which weights of a layer share a standard deviation: all, those of an output channel, or none. */
+export type GaussianScale = 'layer' | 'channel' | 'weight';
+
+/**
+ * The kind of distribution that a network's weights have.
+ *
+ * - `bernoulli`: −1 or +1, E[w] = tanh(lambda / temperature). The temperature is 1 unless the posterior is cooled.
+ * - `gaussian`: N(mu, softplus(rho)²), where the deviation is that of the current: a gain scales mu alone.
+ */
+export type Family =
+  | { readonly family: 'bernoulli'; readonly temperature?: number }
+  | { readonly family: 'gaussian'; readonly scale: GaussianScale };
+
 /**
  * What is believed of a network's weights after training: plain data, to save, freeze or continue from.
  *
- * Of a parameter `0.dense.weight` it holds `0.dense.weight.lambda`, where E[w] = tanh(lambda); of a gain its
- * `.value`; of a bias its `.value` and `.rho`, where its noise has the standard deviation softplus(rho).
+ * Of a parameter `0.dense.weight` it holds `0.dense.weight.lambda`, or `.mu` and `.rho` where it is Gaussian; of a
+ * gain its `.value`; of a bias its `.value` and `.rho`, where its noise has the standard deviation softplus(rho).
  */
-export interface Posterior {
-  readonly family: 'bernoulli';
+export type Posterior = Family & {
   readonly model: Model;
   readonly learned: Readonly<Record<string, LearnedTensor>>;
   /** What each logit stands for. */
   readonly classNames: readonly string[];
-}
+};
+
+/** Shape of a weight's rho; channels are the last axis. */
+const rhoShapes: Record<GaussianScale, (weight: Shape) => Shape> = {
+  layer: () => [1],
+  channel: (weight) => weight.slice(-1),
+  weight: (weight) => weight,
+};
+
+type Parts = Readonly<Record<string, Shape>>;
+
+const weightParts = (shape: Shape, of: Family): Parts =>
+  of.family === 'bernoulli' ? { lambda: shape } : { mu: shape, rho: rhoShapes[of.scale](shape) };
 
 /** The tensors that stand for a parameter of each role, with their shapes. */
-export const learnedParts: Record<ParameterRole, (shape: Shape) => Readonly<Record<string, Shape>>> = {
-  weight: (shape) => ({ lambda: shape }),
+export const learnedParts: Record<ParameterRole, (shape: Shape, of: Family) => Parts> = {
+  weight: weightParts,
   gain: (shape) => ({ value: shape }),
   bias: (shape) => ({ value: shape, rho: [1] }),
 };
 
 /** Names and shapes of every tensor that training changes. */
-export function learnedShapes(model: Model): Record<string, Shape> {
+export function learnedShapes(model: Model, of: Family = { family: 'bernoulli' }): Record<string, Shape> {
   const shapes: Record<string, Shape> = {};
   for (const [name, { role, shape }] of Object.entries(parametersOf(model))) {
-    for (const [part, partShape] of Object.entries(learnedParts[role](shape)))
+    for (const [part, partShape] of Object.entries(learnedParts[role](shape, of)))
       shapes[`${name}.${part}`] = partShape;
   }
   return shapes;
@@ -48,7 +72,7 @@ export function learnedTensor(posterior: Posterior, name: string): LearnedTensor
 
 /** Throws a UserError unless the tensors are exactly those of the model, with finite values. */
 export function checkPosterior(posterior: Posterior, where: string): void {
-  const shapes = learnedShapes(posterior.model);
+  const shapes = learnedShapes(posterior.model, posterior);
   for (const [name, shape] of Object.entries(shapes)) {
     const tensor = posterior.learned[name];
     if (!tensor) throw new UserError(`${where}: the tensor ${name} is missing`);

@@ -130,7 +130,7 @@ describe('models and options', () => {
   });
 
   test('a value out of range', async () => {
-    expect(await lineOf(1, ...train('idx:images', '--mix', '2'))).toContain('train: mix:');
+    expect(await lineOf(1, ...train('idx:images', '--mix', '2'))).toContain('train: estimator.mix:');
   });
 
   test('a loss that is no number', async () => {
@@ -150,7 +150,7 @@ describe('usage', () => {
     [train('mnist', '--speed', '9'), "unknown option '--speed'"],
     [train('mnist', '--epochs', 'ten'), "'--epochs <count>' argument 'ten' is invalid. Expected a number."],
     [train('mnist', '--engine', 'torch'), 'Allowed choices are onnx, tfjs.'],
-    [train('mnist', '--learning-rate', '1:2:3'), 'Expected a number, or two as FROM:TO.'],
+    [train('mnist', '--learning-rate', '1:2:3'), 'Expected a number, FROM:TO or FROM:TO:START:END.'],
     [train('mnist', '--model', 'model.json'), "cannot be used with option '--model <file>'"],
   ])('%j', async (args, expected) => {
     expect(await lineOf(2, ...args)).toContain(expected);

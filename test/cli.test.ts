@@ -152,6 +152,37 @@ describe('the same again', () => {
   });
 });
 
+/** Trains a small network for two epochs. */
+const trainedWith = (run: string, ...more: string[]) =>
+  succeed('train', ...data, '--out', run, '--hidden', '16', '--epochs', '2', '--batch-size', '20', ...more);
+
+describe('other posteriors', () => {
+  test('Gaussian weights become real numbers, or one bit each', async () => {
+    const { stdout } = await trainedWith(
+      'gaussian',
+      '--posterior',
+      'gaussian:channel:0.5',
+      '--noise-scale',
+      '1:0.1',
+    );
+    expect(stdout).toContain('1,184 Gaussian weights');
+    const real = await succeed('export', 'gaussian', '--out', 'real.onnx', '--weights', 'real', '--json');
+    expect(real.stdout).toContain('1,184 real weights, ');
+    expect(jsonOf(real)).toMatchObject({ weights: 'real', binaryWeights: 0, realWeights: 1184 });
+    expect((await succeed('inspect', 'real.onnx')).stdout).toContain('1,024 real');
+    const bits = await succeed('export', 'gaussian', '--out', 'bits.onnx', '--json');
+    expect(jsonOf(bits)).toMatchObject({ weights: 'mean', binaryWeights: 1184, realWeights: 0 });
+  });
+
+  test('cooled weights know their temperature', async () => {
+    await trainedWith('cooled', '--temperature', '1:0.05:0.4:0.9');
+    expect(await loadPosterior(join(folder, 'cooled'))).toMatchObject({
+      family: 'bernoulli',
+      temperature: 0.05,
+    });
+  });
+});
+
 test('help names every command, and tells the defaults of the schema', async () => {
   const { stdout } = await succeed('--help');
   for (const name of ['train', 'export', 'eval', 'inspect', 'demo']) expect(stdout).toContain(`  ${name} `);

@@ -7,6 +7,7 @@ import { binary, defineModel, dense, type Model, type Posterior, readout } from 
 import { readModel, tensorData } from '../schemas/onnx/index.ts';
 import { learnedShapes } from '../schemas/posterior.ts';
 import { Random } from '../schemas/random.ts';
+import { NoiseSource } from '../train/noise/noise-source.ts';
 import golden from './fixtures/frozen-dense.json' with { type: 'json' };
 import { denseModel, randomBytes, randomNetwork } from './support/networks.ts';
 
@@ -18,7 +19,7 @@ function randomPosterior(model: Model, seed: number): Posterior {
   const learned = Object.fromEntries(
     Object.entries(learnedShapes(model)).map(([name, shape]) => {
       const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-      Random.fromSeed(seed, name).fillGaussian(data);
+      NoiseSource.fromSeed(seed, name).fillGaussian(data);
       return [name, { shape, data }];
     }),
   );
@@ -203,7 +204,7 @@ describe('toOnnx', () => {
   it('agrees with the oracle for real inputs, away from thresholds', async () => {
     const model = denseModel({ type: 'float32', shape: [33] }, [21, 4]);
     const inputs = new Float32Array(33 * 50);
-    Random.fromSeed(5, 'inputs').fillGaussian(inputs);
+    NoiseSource.fromSeed(5, 'inputs').fillGaussian(inputs);
     const found = await differences(randomNetwork(model, 9), inputs);
     expect(found).toMatchObject({ spikes: 0, neurons: 50 * 21 });
     expect(found.logits).toBeLessThan(1e-5);

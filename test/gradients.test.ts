@@ -54,6 +54,7 @@ const cases: Record<string, Case[]> = {
   Sub: binary(tf.sub),
   Multiply: binary(tf.mul),
   RealDiv: binary(tf.div, positive),
+  Log: unary(tf.log, positive),
   Neg: unary(tf.neg),
   Square: unary(tf.square),
   Sqrt: unary(tf.sqrt, positive),

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { defineModel, dense, readout } from '../schemas/index.ts';
 import { registerGradients } from '../train/engine/gradients.ts';
-import type { Spike } from '../train/estimator.ts';
+import type { Spike } from '../train/estimators/index.ts';
 import { type Firing, type Moments, momentsOps } from '../train/moments.ts';
 import { penalty } from '../train/objective.ts';
 import { parameterMoments, weightDivergence } from '../train/posterior.ts';
@@ -140,6 +140,17 @@ describe('local reparameterisation', () => {
     expect(firing!.threshold).toBe(0.5);
     expect(Array.from(firing!.membrane.dataSync())).toEqual([1, 2]);
     expect(Array.from(firing!.deviation.dataSync())).toEqual([2, 3]);
+  });
+
+  test('a relaxed spike is squared in a variance, as any number between 0 and 1', () => {
+    const [ofRelaxed, ofBinary] = [true, false].map((relaxed) => {
+      const spiking = momentsOps({ spike: driveOnly, relaxed, noise: (shape) => tf.zeros([...shape]) });
+      const spikes = spiking.spike({ mean: tf.tensor([[0.5]]), variance: tf.tensor([[1]]) }, 0);
+      const weight: Moments = { mean: tf.tensor([[1]]), variance: tf.tensor([[1]]) };
+      return numbersOf(() => spiking.linear(spikes, weight).variance!);
+    });
+    expect(ofRelaxed).toEqual([0.25]);
+    expect(ofBinary).toEqual([0.5]);
   });
 });
 

@@ -69,6 +69,7 @@ describe('Adam', () => {
     ),
     feeds: { ...feeds, ...Object.fromEntries(scalarNames.map((name) => [name, []])) },
     noises: [],
+    logisticNoises: [],
     run(state, fed) {
       const next: Record<string, (typeof state)[string]> = {};
       const gradients: Record<string, (typeof state)[string]> = {};
@@ -118,10 +119,13 @@ describe('Adam', () => {
         const { rateFactor, epsilon } = adamScalars(adam, index + 1);
         const scalars: Scalars = {
           'rate.weights': rates['a.weight.lambda'] * rateFactor,
+          'rate.scales': 0,
           'rate.others': rates['b.gain.value'] * rateFactor,
           epsilon,
           divergenceWeight: 0,
           penaltyWeight: 0,
+          temperature: 1,
+          noiseScale: 1,
         };
         for (const [name, value] of Object.entries(scalars)) prepared.feeds[name]![0] = value;
         for (const name of names) prepared.feeds[`slope ${name}`]!.set(slopes[name][index]!);

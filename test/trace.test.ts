@@ -6,8 +6,14 @@ import type { Engine } from '../train/engine/engine.ts';
 import { onnxEngine } from '../train/engine/onnx.ts';
 import { tfjsEngine } from '../train/engine/tfjs.ts';
 import { traceStep } from '../train/engine/trace/trace.ts';
-import type { Spike } from '../train/estimator.ts';
-import { importanceWeighted } from '../train/index.ts';
+import type { Spike } from '../train/estimators/index.ts';
+import {
+  analyticalGumbelRao,
+  estimators,
+  importanceWeighted,
+  straightThrough,
+  surrogate,
+} from '../train/index.ts';
 import type { Shapes, StepFunction, Tensors } from '../train/step.ts';
 import { numberOf, relativeDifference } from './support/numbers.ts';
 import {
@@ -37,12 +43,20 @@ function apart(actual: Numbers, expected: Numbers, tolerance: number): Record<st
 
 const settings: readonly (Choices & { readonly name: string })[] = [
   { name: 'by default' },
-  { name: 'mix 0.5', mix: 0.5 },
-  { name: 'mix 1', mix: 1 },
+  { name: 'mix 0.5', estimator: importanceWeighted({ mix: 0.5 }) },
+  { name: 'mix 1', estimator: importanceWeighted({ mix: 1 }) },
+  ...Object.entries(estimators).map(([name, make]) => ({ name, estimator: make() })),
+  { name: 'mix 0.5, logistic', estimator: importanceWeighted({ mix: 0.5, noise: 'logistic' }) },
+  { name: 'analyticalGumbelRao, cold', estimator: analyticalGumbelRao({ temperature: 0.1 }) },
+  { name: 'analyticalGumbelRao, hot', estimator: analyticalGumbelRao({ temperature: 5 }) },
+  ...(['fastSigmoid', 'arctangent', 'triangle'] as const).map((shape) => ({
+    name: `surrogate ${shape}`,
+    estimator: surrogate({ shape, width: 2 }),
+  })),
   { name: 'with divergence', divergence: true },
   { name: 'with the membrane penalty', penalty: 'membrane' },
   { name: 'with the bias penalty', penalty: 'bias' },
-  { name: 'with all of it', mix: 0.25, divergence: true, penalty: 'bias' },
+  { name: 'with all of it', estimator: importanceWeighted({ mix: 0.25 }), divergence: true, penalty: 'bias' },
 ];
 
 const reportsOf = ({ divergence, penalty }: Choices): string[] => [
@@ -51,6 +65,12 @@ const reportsOf = ({ divergence, penalty }: Choices): string[] => [
   ...(divergence ? ['divergence'] : []),
   ...(penalty ? ['penalty'] : []),
 ];
+
+/** Without noise no neuron tells its scale, and only the readout's noise has a gradient. */
+const withoutGradient = ({ learned }: StepFunction, { estimator, penalty }: Choices): string[] => {
+  const scales = Object.keys(learned).filter((name) => name.endsWith('.rho'));
+  return estimator?.noise === 'none' && !penalty ? scales.slice(0, -1) : [];
+};
 
 /** A spike that notes how near any neuron came to the other outcome. */
 function watched(spike: Spike): { spike: Spike; nearest: () => number } {
@@ -69,8 +89,10 @@ describe('a whole training step, traced and run in onnxruntime, is the step of t
   test.each(settings)('$name', async (setting) => {
     const step = smallStep(setting);
     const feeds = randomFeeds(step, 1);
-    const { spike, nearest } = watched(importanceWeighted(setting).spike);
-    const expected = await runEagerly(smallStep({ ...setting, spike }), smallState(), feeds);
+    const { estimator = straightThrough() } = setting;
+    const { spike, nearest } = watched(estimator.spike);
+    const watching = smallStep({ ...setting, estimator: { ...estimator, spike } });
+    const expected = await runEagerly(watching, smallState(), feeds);
     // No neuron is so near its threshold that rounding could decide whether it fires.
     expect(nearest()).toBeGreaterThan(1e-3);
 
@@ -78,9 +100,12 @@ describe('a whole training step, traced and run in onnxruntime, is the step of t
     const actual = await runTraced(step, smallState(), feeds, { reports, gradients: true, state: true });
     expect(Object.keys(expected.gradients)).toEqual(Object.keys(step.learned));
     expect(apart(actual.reports, expected.reports, 1e-5)).toEqual({});
-    expect(apart(actual.gradients, expected.gradients, 1e-5)).toEqual({});
-    expect(apart(actual.state, expected.state, 1e-5)).toEqual({});
-    for (const gradient of Object.values(actual.gradients)) expect(gradient.some(Boolean)).toBe(true);
+    // Sums that nearly cancel leave a bias's gradient up to 2 · 10⁻⁵ of rounding; one feed in seventy has such.
+    // The second moment squares it.
+    expect(apart(actual.gradients, expected.gradients, 3e-5)).toEqual({});
+    expect(apart(actual.state, expected.state, 6e-5)).toEqual({});
+    const still = Object.keys(step.learned).filter((name) => !actual.gradients[name]!.some(Boolean));
+    expect(still).toEqual(withoutGradient(step, setting));
   });
 
   test.each(settings)('$name, over five steps of both engines', async (setting) => {
@@ -106,8 +131,10 @@ describe('a whole training step, traced and run in onnxruntime, is the step of t
     expect(relativeDifference(traced.losses, eager.losses)).toBeLessThan(1e-5);
     expect(apart(traced.state, eager.state, 1e-4)).toEqual({});
     // All of the state has moved.
+    const still = withoutGradient(step, setting);
     for (const [name, { data }] of Object.entries(smallState())) {
-      expect(traced.state[name]).not.toEqual([...data]);
+      const moves = !still.some((learned) => name.startsWith(learned));
+      expect(!relativeDifference(traced.state[name]!, data)).toBe(!moves);
     }
   });
 });
@@ -178,7 +205,8 @@ describe('what is not to be traced', () => {
 });
 
 /** The step with every part of the loss, and what can be wanted of it. */
-const whole = (): StepFunction => smallStep({ mix: 0.5, divergence: true, penalty: 'bias' });
+const whole = (): StepFunction =>
+  smallStep({ estimator: importanceWeighted({ mix: 0.5 }), divergence: true, penalty: 'bias' });
 const wanted = { reports: ['loss'], gradients: true, state: true };
 
 describe('the graph of a step', () => {

@@ -8,7 +8,17 @@ export {
   openDataset,
   type Split,
 } from './data/index.ts';
-export { type Estimator, importanceWeighted, type Spike, straightThrough } from './estimator.ts';
+export {
+  analyticalGumbelRao,
+  type Estimator,
+  estimators,
+  gumbelSoftmax,
+  importanceWeighted,
+  type Spike,
+  straightThrough,
+  straightThroughGumbelSoftmax,
+  surrogate,
+} from './estimators/index.ts';
 export type { PenaltyForm } from './objective.ts';
 export { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
 export {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../schemas/errors.ts';
-import { Random, type RandomState } from '../schemas/random.ts';
+import { Random } from '../schemas/random.ts';
 import {
   type Dataset,
   fillBatch,
@@ -10,6 +10,8 @@ import {
   shuffledOrder,
 } from './data/index.ts';
 import type { PreparedStep, State } from './engine/engine.ts';
+import { fillLogistic } from './noise/logistic.ts';
+import { type NoiseState, NoiseSource } from './noise/noise-source.ts';
 import { adamScalars } from './optimiser.ts';
 import type { TrainingOptions } from './options.ts';
 import { scheduled } from './schedule.ts';
@@ -19,7 +21,7 @@ import type { Scalars, StepFunction } from './step.ts';
 export interface TrainingState {
   /** Steps done. */
   readonly step: number;
-  readonly noise: RandomState;
+  readonly noise: NoiseState;
   readonly tensors: State;
 }
 
@@ -63,8 +65,9 @@ export interface Plan {
 export class Loop {
   readonly #plan: Plan;
   readonly #stepsPerEpoch: number;
-  readonly #noise: Random;
+  readonly #noise: NoiseSource;
   readonly #noises: readonly Float32Array[];
+  readonly #logisticNoises: readonly Float32Array[];
   readonly #started = performance.now();
   #step: number;
 
@@ -72,8 +75,9 @@ export class Loop {
     this.#plan = plan;
     // Examples that fill no batch are left out; the order is another in every epoch, and so are they.
     this.#stepsPerEpoch = Math.floor(plan.data.count / plan.options.batchSize);
-    this.#noise = Random.restore(plan.start.noise);
+    this.#noise = NoiseSource.restore(plan.start.noise);
     this.#noises = plan.step.noises.map((name) => this.#buffer(name));
+    this.#logisticNoises = plan.step.logisticNoises.map((name) => this.#buffer(name));
     this.#step = plan.start.step;
   }
 
@@ -117,6 +121,11 @@ export class Loop {
     fillBatch(data, order, start, options.batchSize, this.#buffer('inputs'), this.#buffer('targets'));
     if (options.shift > 0) shiftBatch(this.#buffer('inputs'), data.shape, shifts.subarray(2 * start));
     for (const noise of this.#noises) this.#noise.fillGaussian(noise);
+    if (this.#logisticNoises.length > 0) {
+      // As the order of examples: from the step's own stream, so that resuming needs no memory of it.
+      const random = Random.fromSeed(options.seed, `logistic noise ${this.#step}`);
+      for (const noise of this.#logisticNoises) fillLogistic(noise, random);
+    }
     for (const [name, value] of Object.entries(this.#scalars())) this.#buffer(name)[0] = value;
     const reports = await this.#plan.prepared.run();
     this.#checkFinite(reports);
@@ -131,10 +140,13 @@ export class Loop {
     const rate = scheduled(options.learningRate, progress) * rateFactor;
     return {
       'rate.weights': rate,
+      'rate.scales': rate * (options.scaleRates ?? options.otherRates),
       'rate.others': rate * options.otherRates,
       epsilon,
       divergenceWeight: scheduled(options.divergenceWeight, progress) / data.count,
       penaltyWeight: scheduled(options.penaltyWeight, progress),
+      temperature: scheduled(options.temperature, progress),
+      noiseScale: scheduled(options.noiseScale, progress),
     };
   }
 

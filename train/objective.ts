@@ -9,7 +9,7 @@ export const crossEntropy = (targets: tf.Tensor, logits: tf.Tensor): tf.Tensor =
 
 /**
  * The forms of the penalty that keeps neurons near their threshold, where straight-through has no second-order
- * bias (method, section 2): the sum over units, averaged over the batch, of the square of
+ * bias (docs/method.md): the sum over units, averaged over the batch, of the square of
  *
  * - `membrane`: U/σ
  * - `bias`: (U − θ)/σ, the neuron's distance from its threshold

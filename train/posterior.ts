@@ -1,9 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Parameter, ParameterRole } from '../schemas/layer.ts';
+import { type Parameter, type ParameterRole, sizeOf } from '../schemas/layer.ts';
 import { type Model, parametersOf } from '../schemas/model.ts';
-import { type LearnedTensor, learnedShapes } from '../schemas/posterior.ts';
-import { Random } from '../schemas/random.ts';
+import { type Family, type LearnedTensor, learnedShapes } from '../schemas/posterior.ts';
+import {
+  bernoulliChoice,
+  familyOf,
+  type Learned,
+  type PosteriorChoice,
+  type WeightFamily,
+} from './families/index.ts';
 import type { Moments } from './moments.ts';
+import { scheduled, type Schedule } from './schedule.ts';
 
 /** Starting values of a posterior. */
 export interface InitialPosterior {
@@ -20,33 +27,48 @@ export interface InitialPosterior {
 const SPIKE_POWER = 0.5;
 
 /**
- * The Bernoulli posterior before training: λ ~ N(0, spread²), gain 1/√(fan-in · E[x²]), bias 0.
+ * The posterior before training: weights and gains as their family starts them, bias 0.
  *
  * The same seed gives the same bits.
  */
-export function initialPosterior(model: Model, initial: InitialPosterior): Record<string, LearnedTensor> {
+export function initialPosterior(
+  model: Model,
+  initial: InitialPosterior,
+  choice: PosteriorChoice = bernoulliChoice,
+): Record<string, LearnedTensor> {
+  const family = familyOf(choice);
   const parameters = parametersOf(model);
   const first = Object.values(parameters).find(({ role }) => role === 'weight');
   const learned: Record<string, LearnedTensor> = {};
-  for (const [name, shape] of Object.entries(learnedShapes(model))) {
-    const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  for (const [name, shape] of Object.entries(learnedShapes(model, choice))) {
+    const data = new Float32Array(sizeOf(shape));
     const [owner, part] = splitName(name);
     const parameter = parameters[owner] as Parameter;
-    if (part === 'lambda') {
-      Random.fromSeed(initial.seed, name).fillGaussian(data);
-      data.forEach((value, index) => {
-        data[index] = value * initial.spread;
-      });
+    if (parameter.role === 'weight') {
+      family.startWeight(data, name, parameter, initial);
     } else if (part === 'rho') {
       data.fill(initial.biasRho);
     } else if (parameter.role === 'gain') {
       const power =
         parameter.fanIn === first?.fanIn && owner.startsWith('0.') ? initial.inputPower : SPIKE_POWER;
-      data.fill(1 / Math.sqrt(parameter.fanIn * power));
+      data.fill(family.startGain(parameter, power));
     }
     learned[name] = { shape, data };
   }
   return learned;
+}
+
+/**
+ * What a posterior is at a point of its training.
+ *
+ * Cooled weights keep their λ, which training goes on from, and the temperature says how sure they are by now.
+ *
+ * @param progress in [0, 1]
+ */
+export function familyAt(choice: PosteriorChoice, temperature: Schedule, progress: number): Family {
+  if (choice.family === 'gaussian') return { family: 'gaussian', scale: choice.scale };
+  const now = scheduled(temperature, progress);
+  return { family: 'bernoulli', ...(now !== 1 && { temperature: now }) };
 }
 
 /** `0.dense.weight.lambda` → [`0.dense.weight`, `lambda`]. */
@@ -55,57 +77,54 @@ export function splitName(name: string): [owner: string, part: string] {
   return [name.slice(0, dot), name.slice(dot + 1)];
 }
 
-type Learned = (part: string) => tf.Tensor;
-
-/** How a parameter of each role enters the network while it is uncertain (method, section 3). */
-const asMoments: Record<ParameterRole, (learned: Learned) => Moments> = {
-  weight: (learned) => {
-    const mean = tf.tanh(learned('lambda'));
-    return { mean, variance: tf.sub(1, tf.square(mean)) };
-  },
-  gain: (learned) => ({ mean: learned('value') }),
+/** How a parameter of each role enters the network while it is uncertain (docs/method.md). */
+const asMoments: Record<ParameterRole, (learned: Learned, family: WeightFamily) => Moments> = {
+  weight: (learned, family) => family.weight(learned),
+  gain: (learned, family) => family.gain(learned),
   bias: (learned) => ({ mean: learned('value'), firingVariance: tf.square(tf.softplus(learned('rho'))) }),
 };
+
+type Tensors = Readonly<Record<string, tf.Tensor>>;
+
+const partsOf =
+  (name: string, learned: Tensors): Learned =>
+  (part) => {
+    const tensor = learned[`${name}.${part}`];
+    if (!tensor) throw new Error(`learned tensor ${name}.${part} is missing`);
+    return tensor;
+  };
 
 /** Every parameter of the model as moments, from the tensors that training changes. */
 export function parameterMoments(
   model: Model,
-  learned: Readonly<Record<string, tf.Tensor>>,
+  learned: Tensors,
+  choice: PosteriorChoice = bernoulliChoice,
 ): Record<string, Moments> {
+  const family = familyOf(choice);
   const moments: Record<string, Moments> = {};
-  for (const [name, { role }] of Object.entries(parametersOf(model))) {
-    moments[name] = asMoments[role]((part) => {
-      const tensor = learned[`${name}.${part}`];
-      if (!tensor) throw new Error(`learned tensor ${name}.${part} is missing`);
-      return tensor;
-    });
-  }
+  for (const [name, { role }] of Object.entries(parametersOf(model)))
+    moments[name] = asMoments[role](partsOf(name, learned), family);
   return moments;
 }
 
-/**
- * KL divergence in nats of the weights' Bernoulli posterior from Bernoulli(½):
- * Σ log 2 − H(q) = Σ λ tanh λ − log cosh λ, whose gradient is λ (1 − tanh² λ).
- */
-export function weightDivergence(model: Model, learned: Readonly<Record<string, tf.Tensor>>): tf.Tensor {
+/** KL divergence in nats of the weights' posterior from their prior. */
+export function weightDivergence(
+  model: Model,
+  learned: Tensors,
+  choice: PosteriorChoice = bernoulliChoice,
+): tf.Tensor {
+  const family = familyOf(choice);
   const terms = Object.entries(parametersOf(model))
     .filter(([, { role }]) => role === 'weight')
-    .map(([name]) => divergence(learned[`${name}.lambda`] as tf.Tensor));
+    .map(([name]) => family.divergence(partsOf(name, learned)));
   return tf.addN(terms);
 }
 
-const divergence = tf.customGrad((given, save) => {
-  const lambda = given as tf.Tensor;
-  const mean = tf.tanh(lambda);
-  // log cosh λ = |λ| + softplus(−2|λ|) − log 2, which does not overflow.
-  const size = tf.abs(lambda);
-  const logCosh = tf.sub(tf.add(size, tf.softplus(tf.mul(size, -2))), Math.LN2);
-  (save as tf.GradSaveFunc)([lambda, mean]);
-  return {
-    value: tf.sum(tf.sub(tf.mul(lambda, mean), logCosh)),
-    gradFunc: (gradient: tf.Tensor, saved: tf.Tensor[]) => {
-      const [x, tanh] = saved as [tf.Tensor, tf.Tensor];
-      return tf.mul(gradient, tf.mul(x, tf.sub(1, tf.square(tanh))));
-    },
-  };
-});
+/** Bernoulli weights at temperature τ: those whose λ is λ/τ. Other learned tensors stay as they are. */
+export const cooled = (learned: Tensors, temperature: tf.Tensor): Tensors =>
+  Object.fromEntries(
+    Object.entries(learned).map(([name, tensor]) => [
+      name,
+      name.endsWith('.lambda') ? tf.div(tensor, temperature) : tensor,
+    ]),
+  );

@@ -12,7 +12,9 @@ import type { Dataset } from './data/index.ts';
 import { digestOf } from './data/digest.ts';
 import { firstDifference } from './difference.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
+import { straightThrough } from './estimators/index.ts';
 import type { TrainingState } from './loop.ts';
+import { familyAt } from './posterior.ts';
 import { type RunOptions, stepOf, train } from './train.ts';
 
 /** How a training in a folder is run: as `RunOptions`, with the states saved instead of handed out. */
@@ -43,7 +45,8 @@ export async function trainInFolder(
   const model = defineModel(definition);
   const options = checkOptions(trainingOptionsSchema, settings, 'train');
   await checkFree(run);
-  return runSaving(run, { model, options, data: digestOf(data) }, data, running);
+  const { estimator } = settings;
+  return runSaving(run, { model, options, data: digestOf(data) }, data, { ...running, estimator });
 }
 
 /**
@@ -61,7 +64,7 @@ export async function resumeTraining(
   const { settings, running } = split(given);
   const saved = await loadTraining(run, running);
   checkAgreement(run, saved, data, settings, model);
-  return runSaving(run, saved, data, { ...running, resume: saved.state });
+  return runSaving(run, saved, data, { ...running, estimator: settings.estimator, resume: saved.state });
 }
 
 /** Reads the newest sound checkpoint of a training. @throws UserError where there is none */
@@ -77,7 +80,8 @@ export async function loadTraining(run: string, options: LoadOptions = {}): Prom
   const { model, learned } = posterior;
   const trained = checkOptions(trainingOptionsSchema, training.options, `${path}/model.json: options`);
   const tensors: Record<string, LearnedTensor> = {};
-  for (const [name, shape] of Object.entries(stepOf(model, trained).state)) {
+  // The state is the same for every estimator, and one's own is not in the folder.
+  for (const [name, shape] of Object.entries(stepOf(model, trained, straightThrough()).state)) {
     const tensor = learned[name] ?? optimiser[name];
     if (tensor?.shape.join() !== shape.join() || !tensor.data.every(Number.isFinite)) {
       throw new UserError(
@@ -94,18 +98,24 @@ function runSaving(
   run: string,
   { model, options, data: mark }: Omit<SavedTraining, 'state'>,
   data: Dataset,
-  { warn, ...running }: FolderRunOptions & Pick<RunOptions, 'resume'>,
+  {
+    warn,
+    estimator = options.estimator,
+    ...running
+  }: FolderRunOptions & Pick<RunOptions, 'resume'> & Pick<TrainingSettings, 'estimator'>,
 ): Promise<Posterior> {
-  const names = new Set(Object.keys(learnedShapes(model)));
+  const names = new Set(Object.keys(learnedShapes(model, options.posterior)));
+  const steps = options.epochs * Math.floor(data.count / options.batchSize);
   const onState = async ({ step, noise, tensors }: TrainingState): Promise<void> => {
     const entries = Object.entries(tensors);
     const learned = Object.fromEntries(entries.filter(([name]) => names.has(name)));
     const optimiser = Object.fromEntries(entries.filter(([name]) => !names.has(name)));
-    const training: TrainingRecord = { options, data: mark, step, noise: [...noise], optimiser };
-    const posterior: Posterior = { family: 'bernoulli', model, learned, classNames: data.classNames };
+    const training: TrainingRecord = { options, data: mark, step, noise, optimiser };
+    const family = familyAt(options.posterior, options.temperature, step / steps);
+    const posterior: Posterior = { ...family, model, learned, classNames: data.classNames };
     await savePosterior(run, posterior, { training, ...(warn && { warn }) });
   };
-  return train(model, data, { ...options, ...running, onState });
+  return train(model, data, { ...options, estimator, ...running, onState });
 }
 
 /**

@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Shape } from '../schemas/layer.ts';
 import { classesOf, forward, type Model, parametersOf } from '../schemas/model.ts';
 import { learnedShapes } from '../schemas/posterior.ts';
-import type { Estimator } from './estimator.ts';
+import type { Estimator } from './estimators/index.ts';
 import { type Firing, momentsOps } from './moments.ts';
 import { crossEntropy, type PenaltyForm, penalty } from './objective.ts';
 import { type Adam, adamStep } from './optimiser.ts';
-import { parameterMoments, splitName, weightDivergence } from './posterior.ts';
+import type { PosteriorChoice } from './families/index.ts';
+import { cooled, parameterMoments, splitName, weightDivergence } from './posterior.ts';
 
 /** Everything that decides what one training step computes, apart from the numbers it is fed. */
 export interface StepOptions {
@@ -17,13 +18,19 @@ export interface StepOptions {
   /** Whether the KL divergence has a weight other than zero anywhere in training. */
   readonly divergence: boolean;
   readonly penalty: PenaltyForm | 'none';
+  readonly posterior: PosteriorChoice;
+  /** Whether the temperature, and whether the noise scale, is other than 1 anywhere in training. */
+  readonly cooling: boolean;
+  readonly annealing: boolean;
 }
 
 /** Learning rates differ between groups of learned tensors. */
-export type RateGroup = 'weights' | 'others';
+export type RateGroup = 'weights' | 'scales' | 'others';
 
-export const rateGroupOf = (learned: string): RateGroup =>
-  splitName(learned)[1] === 'lambda' ? 'weights' : 'others';
+/** By what the last part of a learned tensor's name says it is. */
+const rateGroups: Readonly<Record<string, RateGroup>> = { lambda: 'weights', mu: 'weights', rho: 'scales' };
+
+export const rateGroupOf = (learned: string): RateGroup => rateGroups[splitName(learned)[1]] ?? 'others';
 
 export type Tensors = Readonly<Record<string, tf.Tensor>>;
 export type Shapes = Readonly<Record<string, Shape>>;
@@ -31,10 +38,13 @@ export type Shapes = Readonly<Record<string, Shape>>;
 /** Names of the scalars that a step is fed. */
 export const scalarNames = [
   'rate.weights',
+  'rate.scales',
   'rate.others',
   'epsilon',
   'divergenceWeight',
   'penaltyWeight',
+  'temperature',
+  'noiseScale',
 ] as const;
 export type Scalars = Readonly<Record<(typeof scalarNames)[number], number>>;
 
@@ -52,8 +62,10 @@ export interface StepFunction {
   readonly state: Shapes;
   /** `inputs` [batch, …], `targets` [batch, classes], the scalars, and `noise.0`, `noise.1`, … */
   readonly feeds: Shapes;
-  /** Names of the feeds to fill with noise, in order. */
+  /** Names of the feeds to fill with standard normal noise, in order. */
   readonly noises: readonly string[];
+  /** Names of the feeds to fill with standard logistic noise, in order. */
+  readonly logisticNoises: readonly string[];
   readonly run: (state: Tensors, feeds: Tensors) => StepResult;
 }
 
@@ -69,7 +81,7 @@ export interface StepResult {
 /** Writes the training step of a network. */
 export function buildStep(options: StepOptions): StepFunction {
   const { model, batchSize } = options;
-  const learned = learnedShapes(model);
+  const learned = learnedShapes(model, options.posterior);
   const names = Object.keys(learned);
   const state: Record<string, Shape> = { ...learned };
   for (const name of names) {
@@ -77,13 +89,14 @@ export function buildStep(options: StepOptions): StepFunction {
     state[`${name}.adam.second`] = learned[name] as Shape;
   }
 
-  const noiseShapes = noiseShapesOf(model, batchSize);
-  const noises = noiseShapes.map((_, index) => `noise.${index}`);
+  const draws = drawsOf(model, batchSize, options.estimator);
+  const noises = draws.filter(({ noise }) => noise === 'gaussian').map(({ name }) => name);
+  const logisticNoises = draws.filter(({ noise }) => noise === 'logistic').map(({ name }) => name);
   const feeds: Record<string, Shape> = {
     inputs: [batchSize, ...model.input.shape],
     targets: [batchSize, classesOf(model)],
     ...Object.fromEntries(scalarNames.map((name) => [name, []])),
-    ...Object.fromEntries(noises.map((name, index) => [name, noiseShapes[index] as Shape])),
+    ...Object.fromEntries(draws.map(({ name, shape }) => [name, shape])),
   };
 
   const run = (current: Tensors, fed: Tensors): StepResult => {
@@ -107,7 +120,7 @@ export function buildStep(options: StepOptions): StepFunction {
     }
     return { state: next, reports: { loss, ...reports }, gradients };
   };
-  return { learned, adam: options.adam, state, feeds, noises, run };
+  return { learned, adam: options.adam, state, feeds, noises, logisticNoises, run };
 }
 
 function lossAndGradients(options: StepOptions, names: readonly string[], current: Tensors, fed: Tensors) {
@@ -118,11 +131,12 @@ function lossAndGradients(options: StepOptions, names: readonly string[], curren
     return value;
   };
   const { value: loss, grads } = tf.valueAndGrads((...learned: tf.Tensor[]) => {
-    const byName = Object.fromEntries(names.map((name, index) => [name, learned[index] as tf.Tensor]));
+    const given = Object.fromEntries(names.map((name, index) => [name, learned[index] as tf.Tensor]));
+    const byName = options.cooling ? cooled(given, tensor(fed, 'temperature')) : given;
     const { logits, firings } = noisyForward(options, byName, fed);
     let total = report('crossEntropy', crossEntropy(tensor(fed, 'targets'), logits));
     if (options.divergence) {
-      const divergence = report('divergence', weightDivergence(options.model, byName));
+      const divergence = report('divergence', weightDivergence(options.model, byName, options.posterior));
       total = tf.add(total, tf.mul(divergence, tensor(fed, 'divergenceWeight')));
     }
     if (options.penalty !== 'none') {
@@ -138,39 +152,52 @@ function lossAndGradients(options: StepOptions, names: readonly string[], curren
   };
 }
 
-function noisyForward({ model, estimator }: StepOptions, learned: Tensors, fed: Tensors) {
+function noisyForward(options: StepOptions, learned: Tensors, fed: Tensors) {
+  const { model, estimator, posterior, annealing } = options;
   const firings: Firing[] = [];
   let drawn = 0;
   const ops = momentsOps({
     spike: estimator.spike,
-    noise: () => tensor(fed, `noise.${drawn++}`),
+    relaxed: estimator.relaxed,
+    noise: (shape, by) =>
+      by === 'neuron' && estimator.noise === 'none' ? tf.zeros([...shape]) : tensor(fed, `noise.${drawn++}`),
     onFiring: (firing) => firings.push(firing),
+    noiseScale: annealing ? tensor(fed, 'noiseScale') : undefined,
   });
-  const logits = forward(ops, model, parameterMoments(model, learned), { mean: tensor(fed, 'inputs') });
+  const parameters = parameterMoments(model, learned, posterior);
+  const logits = forward(ops, model, parameters, { mean: tensor(fed, 'inputs') });
   return { logits: logits.mean, firings };
 }
 
-/** Shapes of the noise that a network draws, in the order it draws it. */
-function noiseShapesOf(model: Model, batchSize: number): Shape[] {
-  const shapes: Shape[] = [];
-  const draw = (of: Shape): Shape => {
-    shapes.push(of);
-    return of;
-  };
+interface Draw {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly noise: Exclude<Estimator['noise'], 'none'>;
+}
+
+/** The noise that a network draws, in the order it draws it: its neurons what the estimator wants, the readout normal. */
+function drawsOf(model: Model, batchSize: number, estimator: Estimator): Draw[] {
+  const draws: Draw[] = [];
+  const drawing =
+    (noise: Estimator['noise']) =>
+    (shape: Shape): Shape => {
+      if (noise !== 'none') draws.push({ name: `noise.${draws.length}`, shape, noise });
+      return shape;
+    };
   // A dry run of the layers' equations on shapes alone finds every draw, whatever the layers are.
   forward<Shape>(
     {
       linear: (x, weight) => [...x.slice(0, -1), weight.at(-1) as number],
       multiply: (x) => x,
       add: (x) => x,
-      spike: draw,
-      read: draw,
+      spike: drawing(estimator.noise),
+      read: drawing('gaussian'),
     },
     model,
     Object.fromEntries(Object.entries(parametersOf(model)).map(([name, { shape }]) => [name, shape])),
     [batchSize, ...model.input.shape],
   );
-  return shapes;
+  return draws;
 }
 
 function tensor(from: Tensors, name: string): tf.Tensor {

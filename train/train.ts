@@ -1,17 +1,18 @@
 import { UserError } from '../schemas/errors.ts';
 import { checkOptions, sizeOf } from '../schemas/layer.ts';
 import { classesOf, defineModel, type Model } from '../schemas/model.ts';
-import { type LearnedTensor, learnedShapes, type Posterior } from '../schemas/posterior.ts';
-import { Random } from '../schemas/random.ts';
+import { type LearnedTensor, type Posterior } from '../schemas/posterior.ts';
 import type { Dataset } from './data/index.ts';
 import type { Engine, State } from './engine/engine.ts';
 import { onnxEngine } from './engine/onnx.ts';
 import { tfjsEngine } from './engine/tfjs.ts';
-import { importanceWeighted } from './estimator.ts';
+import type { Estimator } from './estimators/index.ts';
+import { estimatorOf } from './estimators/settings.ts';
 import { Loop, type LoopHooks, type TrainingState } from './loop.ts';
+import { NoiseSource } from './noise/noise-source.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
-import { initialPosterior } from './posterior.ts';
-import { isZero } from './schedule.ts';
+import { familyAt, initialPosterior } from './posterior.ts';
+import { isAlways, isZero } from './schedule.ts';
 import { buildStep, type StepFunction } from './step.ts';
 
 /** What computes a training. */
@@ -41,7 +42,7 @@ export function engineOf({ engine = 'onnx', backend = 'tensorflow', threads }: E
 }
 
 /**
- * Learns how probable +1 is for every weight of a network.
+ * Learns the distribution of every weight of a network: by default how probable +1 is.
  *
  * The same model, data, options and number of threads or any other give the same bits.
  *
@@ -56,28 +57,36 @@ export async function train(
   const model = defineModel(definition);
   const options = checkOptions(trainingOptionsSchema, settings, 'train');
   checkFit(model, data, options);
-  const step = stepOf(model, options);
+  const step = stepOf(model, options, estimatorOf(options.estimator, given.estimator));
   const start = resume ?? startingState(model, data, options);
   const chosen = engineOf({ engine, backend, threads });
   const prepared = await chosen.prepare(step, start.tensors, reportsOf(options));
   try {
     await new Loop({ options, data, step, prepared, start }).run({ onProgress, onState, signal });
-    const learned = pick(await prepared.state(), Object.keys(learnedShapes(model)));
-    return { family: 'bernoulli', model, learned, classNames: data.classNames };
+    const learned = pick(await prepared.state(), Object.keys(step.learned));
+    const family = familyAt(options.posterior, options.temperature, 1);
+    return { ...family, model, learned, classNames: data.classNames };
   } finally {
     await prepared.close();
   }
 }
 
-/** The training step that a model and options make. */
-export function stepOf(model: Model, options: TrainingOptions): StepFunction {
+/** The training step that a model and options make; an estimator of one's own is none of them. */
+export function stepOf(
+  model: Model,
+  options: TrainingOptions,
+  estimator: Estimator = estimatorOf(options.estimator),
+): StepFunction {
   return buildStep({
     model,
     batchSize: options.batchSize,
-    estimator: importanceWeighted({ mix: options.mix }),
+    estimator,
     adam: options.adam,
     divergence: !isZero(options.divergenceWeight),
     penalty: options.penalty,
+    posterior: options.posterior,
+    cooling: !isAlways(options.temperature, 1),
+    annealing: !isAlways(options.noiseScale, 1),
   });
 }
 
@@ -119,13 +128,21 @@ function checkFit(model: Model, data: Dataset, { batchSize, shift }: TrainingOpt
 
 /** The state before the first step: the seed decides all of it. */
 export function startingState(model: Model, data: Dataset, options: TrainingOptions): TrainingState {
-  const learned = initialPosterior(model, {
-    spread: options.initialSpread,
-    biasRho: options.initialBiasRho,
-    inputPower: meanSquare(data),
-    seed: options.seed,
-  });
-  return { step: 0, noise: Random.fromSeed(options.seed, 'noise').save(), tensors: initialState(learned) };
+  const learned = initialPosterior(
+    model,
+    {
+      spread: options.initialSpread,
+      biasRho: options.initialBiasRho,
+      inputPower: meanSquare(data),
+      seed: options.seed,
+    },
+    options.posterior,
+  );
+  return {
+    step: 0,
+    noise: NoiseSource.fromSeed(options.seed, 'noise').save(),
+    tensors: initialState(learned),
+  };
 }
 
 /** Learned tensors with the moments of an optimiser that has seen nothing yet. */

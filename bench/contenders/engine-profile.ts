@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { onnxruntime, openSession, type Tensor } from '../../runtime/session.ts';
-import { Random } from '../../schemas/random.ts';
 import type { State } from '../../train/engine/engine.ts';
 import { traceStep } from '../../train/engine/trace/trace.ts';
+import { NoiseSource } from '../../train/noise/noise-source.ts';
 import type { StepFunction } from '../../train/step.ts';
 
 const events = z.array(
@@ -28,14 +28,14 @@ export async function profileGraph(step: StepFunction, state: State, threads: nu
   const folder = await mkdtemp(join(tmpdir(), 'bitspike-profile-'));
   try {
     const session = await openSession(traced.bytes, { threads, profile: join(folder, 'step') });
-    const random = Random.fromSeed(1, 'profile');
+    const noise = NoiseSource.fromSeed(1, 'profile');
     const inputs: Record<string, Tensor> = {};
     for (const name of traced.inputs) {
       const known = state[name];
       const shape = known?.shape ?? step.feeds[name]!;
       const data =
         known?.data.slice() ?? new Float32Array(shape.reduce((product, size) => product * size, 1));
-      if (!known) random.fillGaussian(data);
+      if (!known) noise.fillGaussian(data);
       inputs[name] = new Tensor('float32', data, [...shape]);
     }
     for (let run = 0; run < RUNS; run++) await session.run(inputs);

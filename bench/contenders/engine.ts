@@ -1,6 +1,7 @@
 import { onnxEngine } from '../../train/engine/onnx.ts';
 import type { PreparedStep } from '../../train/engine/engine.ts';
 import { trainingOptionsSchema } from '../../train/options.ts';
+import { NoiseSource } from '../../train/noise/noise-source.ts';
 import { initialPosterior } from '../../train/posterior.ts';
 import { initialState, stepOf } from '../../train/train.ts';
 import { adamScalars } from '../../train/optimiser.ts';
@@ -33,7 +34,7 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
     penalty: penalty ? 'membrane' : 'none',
   });
   const step = stepOf(netA, options);
-  const noise = Random.fromSeed(1, 'noise');
+  const noise = NoiseSource.fromSeed(1, 'noise');
   const start = initialState(
     initialPosterior(netA, { spread: 0.5, biasRho: -2, inputPower: 1 / 3, seed: 1 }),
   );
@@ -47,6 +48,7 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
     const rate = LEARNING_RATE * rateFactor;
     const scalars = {
       'rate.weights': rate,
+      'rate.scales': rate,
       'rate.others': rate,
       epsilon,
       divergenceWeight: 1 / EXAMPLES,

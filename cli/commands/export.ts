@@ -8,7 +8,7 @@ import { checkTarget, writeWhole } from '../write-file.ts';
 
 interface ExportOptions {
   readonly out: string;
-  readonly weights: 'mean' | 'sample';
+  readonly weights: FreezeOptions['weights'];
   readonly count?: number;
   readonly seed?: number;
   readonly json?: true;
@@ -19,10 +19,11 @@ export function define(command: Command): void {
     .argument('<run>', 'The folder that training saved into')
     .requiredOption('--out <file>', 'The .onnx to write')
     .addOption(
-      choice('--weights <way>', 'mean: the likelier sign of every weight; sample: networks drawn', [
-        'mean',
-        'sample',
-      ]).default('mean'),
+      choice(
+        '--weights <way>',
+        'mean: the likelier sign of every weight; sample: networks drawn; real: Gaussian means, no bits',
+        ['mean', 'sample', 'real'],
+      ).default('mean'),
     )
     .option('--count <networks>', 'How many to draw; more than one is an ensemble in one file', count)
     .option('--seed <number>', 'Decides the draw', whole);
@@ -36,18 +37,28 @@ async function run(folder: string, options: ExportOptions): Promise<void> {
   const bytes = toOnnx(freeze(await loadPosterior(folder, { warn }), choice));
   await writeWhole(out, bytes);
 
-  const { binaryWeights, members, bitsPerWeight } = reportOnnx(bytes, out);
+  const { binaryWeights, realWeights, members, bitsPerWeight } = reportOnnx(bytes, out);
+  const weights = realWeights > 0 ? `${grouped(realWeights)} real` : `${grouped(binaryWeights)} binary`;
   say(
     `wrote ${out}: ${members === 1 ? 'one network' : `${members} networks`}, ${bytesText(bytes.length)}, ` +
-      `${grouped(binaryWeights)} binary weights, ${bitsPerWeight.file.toFixed(3)} bits each with everything around them`,
+      `${weights} weights, ${bitsPerWeight.file.toFixed(3)} bits each with everything around them`,
   );
-  if (json) sayJson({ file: out, ...choice, bytes: bytes.length, binaryWeights, members, bitsPerWeight });
+  if (json)
+    sayJson({
+      file: out,
+      ...choice,
+      bytes: bytes.length,
+      binaryWeights,
+      realWeights,
+      members,
+      bitsPerWeight,
+    });
 }
 
 function choiceOf({ weights, count, seed }: ExportOptions): FreezeOptions {
-  if (weights === 'mean') {
+  if (weights !== 'sample') {
     if (count === undefined && seed === undefined) return { weights };
-    throw new UserError('export: --count and --seed are for --weights sample; the mean is one network');
+    throw new UserError(`export: --count and --seed are for --weights sample; ${weights} is one network`);
   }
   if (seed === undefined)
     throw new UserError('export: --weights sample needs --seed, which decides the draw');

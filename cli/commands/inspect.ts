@@ -23,7 +23,7 @@ async function run(file: string, { json }: { readonly json?: true }): Promise<vo
 const portText = ({ name, type, dims }: PortReport): string => `${name} ${type} [${dims.join(', ')}]`;
 
 function headOf({ producer, opset, irVersion, inputs, outputs, weights, ...report }: OnnxReport) {
-  const { members, binaryWeights, bitsPerWeight } = report;
+  const { members, binaryWeights, realWeights, bitsPerWeight } = report;
   const { weights: way, ...others } = weights;
   const details = Object.entries(others).map(([name, value]) => `, ${name} ${String(value)}`);
   return {
@@ -32,22 +32,26 @@ function headOf({ producer, opset, irVersion, inputs, outputs, weights, ...repor
     format: `opset ${opset}, IR ${irVersion}, by ${producer}`,
     weights: `${String(way)}${details.join('')} (${members === 1 ? 'one network' : `${members} networks`})`,
     'binary weights': grouped(binaryWeights),
+    ...(realWeights > 0 && { 'real weights': grouped(realWeights) }),
     'bits per weight': `${bitsPerWeight.packed.toFixed(3)} packed, ${bitsPerWeight.file.toFixed(3)} with the whole file`,
   };
 }
 
 const layerRows = ({ layers }: OnnxReport): string[][] => [
-  ['layer', 'input', 'output', 'binary weights'],
-  ...layers.map(({ name, input, output, binaryWeights }) => [
+  ['layer', 'input', 'output', 'weights'],
+  ...layers.map(({ name, input, output, binaryWeights, realWeights }) => [
     name,
     shapeText(input),
     shapeText(output),
-    binaryWeights === 0 ? '' : grouped(binaryWeights),
+    [binaryWeights && `${grouped(binaryWeights)} binary`, realWeights && `${grouped(realWeights)} real`]
+      .filter(Boolean)
+      .join(', '),
   ]),
 ];
 
 const partNames: Readonly<Record<Exclude<keyof OnnxReport['bytes'], 'file'>, string>> = {
   packedWeights: 'binary weights, packed',
+  realWeights: 'real weights',
   thresholds: 'thresholds',
   tables: 'tables that unpack',
   realParameters: 'gains and biases',

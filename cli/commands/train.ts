@@ -83,12 +83,14 @@ async function givenModel({ model, hidden }: TrainOptions, data: Dataset): Promi
   return hidden && binaryNetwork(data, hidden);
 }
 
-function sayPlan(model: Model, data: Dataset, { epochs, batchSize, seed }: TrainingOptions): void {
+function sayPlan(model: Model, data: Dataset, options: TrainingOptions): void {
+  const { epochs, batchSize, seed, posterior } = options;
   const steps = Math.floor(data.count / batchSize);
+  const kind = posterior.family === 'bernoulli' ? 'binary' : 'Gaussian';
   say(
     facts({
       data: dataText(data),
-      network: `${networkText(model)}, ${grouped(parameterCounts(model).weights)} binary weights`,
+      network: `${networkText(model)}, ${grouped(parameterCounts(model).weights)} ${kind} weights`,
       training: `${epochs} epochs of ${grouped(steps)} steps, ${batchSize} examples each, seed ${seed}`,
     }),
   );

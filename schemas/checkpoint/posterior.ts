@@ -18,24 +18,41 @@ const fileNames = {
 } as const;
 
 const word = z.int().min(0).max(0xffff_ffff);
+const generator = z
+  .tuple([word, word, word, word])
+  .refine((words) => words.some(Boolean), 'expected one not 0')
+  .readonly();
 
 const trainingSchema = z.strictObject({
   options: z.record(z.string(), z.unknown()),
   data: z.strictObject({ examples: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   step: z.int().nonnegative(),
-  noise: z.tuple([word, word, word, word]).refine((words) => words.some(Boolean), 'expected one not 0'),
+  /** The four generators that draw the noise side by side. */
+  noise: z.tuple([generator, generator, generator, generator]).readonly(),
 });
 
-const descriptionSchema = z.strictObject({
+const common = {
   format: z.literal('bitspike posterior'),
   version: z.literal(1),
   /** Of the toolkit that saved it. */
   toolkit: z.string(),
-  family: z.literal('bernoulli'),
   model: z.unknown(),
   classNames: z.array(z.string()),
   training: trainingSchema.optional(),
-});
+};
+
+const descriptionSchema = z.discriminatedUnion('family', [
+  z.strictObject({
+    family: z.literal('bernoulli'),
+    temperature: z.number().positive().exactOptional(),
+    ...common,
+  }),
+  z.strictObject({
+    family: z.literal('gaussian'),
+    scale: z.enum(['layer', 'channel', 'weight']),
+    ...common,
+  }),
+]);
 
 /** The training that a posterior comes from, and where it stands. */
 export interface TrainingRecord extends Readonly<z.output<typeof trainingSchema>> {
@@ -70,19 +87,19 @@ function decodeTensors(bytes: Uint8Array, file: string): Record<string, LearnedT
  * no time, path or machine is in them.
  */
 export function encodePosterior(posterior: Posterior, training?: TrainingRecord): Record<string, Uint8Array> {
-  const { family, model, learned, classNames } = posterior;
-  const description: z.input<typeof descriptionSchema> = {
+  const { model, learned, classNames, ...family } = posterior;
+  const description: z.output<typeof descriptionSchema> = {
     format: 'bitspike posterior',
     version: 1,
     toolkit,
-    family,
+    ...family,
     model,
     classNames: [...classNames],
   };
   const files: Record<string, Uint8Array> = { [fileNames.learned]: encodeTensors(learned) };
   if (training) {
     const { options, data, step, noise, optimiser } = training;
-    description.training = { options, data, step, noise: [...noise] };
+    description.training = { options, data, step, noise };
     files[fileNames.optimiser] = encodeTensors(optimiser);
   }
   files[fileNames.description] = new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`);
@@ -106,9 +123,17 @@ export function decodePosterior(files: Readonly<Record<string, Uint8Array>>, whe
 
   const described = nameOf(fileNames.description);
   const json = parseJson(bytesOf(fileNames.description), described);
-  const { family, model, classNames, training } = checkOptions(descriptionSchema, json, described);
+  const {
+    format: _format,
+    version: _version,
+    toolkit: _toolkit,
+    model,
+    classNames,
+    training,
+    ...family
+  } = checkOptions(descriptionSchema, json, described);
   const posterior: Posterior = {
-    family,
+    ...family,
     model: modelOfJson(model, described),
     learned: decodeTensors(bytesOf(fileNames.learned), nameOf(fileNames.learned)),
     classNames,

@@ -1,12 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Random } from '../../schemas/random.ts';
+import type { Random } from '../../schemas/random.ts';
+import { NoiseSource } from '../../train/noise/noise-source.ts';
 
 /** Standard normal numbers. */
 export function gaussians(count: number, random: Random): Float32Array {
   const numbers = new Float32Array(count);
-  random.fillGaussian(numbers);
+  NoiseSource.fromSeed(random.nextUint32(), 'gaussians').fillGaussian(numbers);
   return numbers;
 }
+
+/** Pearson's χ² of counts. */
+export const chiSquare = (observed: ArrayLike<number>, expected: ArrayLike<number>): number =>
+  Array.from(observed).reduce((sum, count, bin) => sum + (count - expected[bin]!) ** 2 / expected[bin]!, 0);
 
 /** The largest |actual − expected|, relative to the largest |expected|; infinite where the lengths differ. */
 export function relativeDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {

@@ -8,9 +8,9 @@ import { readModel } from '../../schemas/onnx/index.ts';
 import { Random } from '../../schemas/random.ts';
 import { registerGradients } from '../../train/engine/gradients.ts';
 import type { State } from '../../train/engine/engine.ts';
-import type { Spike } from '../../train/estimator.ts';
-import { importanceWeighted } from '../../train/index.ts';
+import { straightThrough } from '../../train/index.ts';
 import { traceStep, type Wanted } from '../../train/engine/trace/trace.ts';
+import { bernoulliChoice, type PosteriorChoice } from '../../train/families/index.ts';
 import { adamScalars, defaultAdam } from '../../train/optimiser.ts';
 import { initialPosterior } from '../../train/posterior.ts';
 import {
@@ -37,35 +37,40 @@ export const smallModel = defineModel({
   ],
 });
 
-export type Choices = Partial<Pick<StepOptions, 'divergence' | 'penalty'>> & {
-  readonly mix?: number;
-  readonly spike?: Spike;
-};
+export type Choices = Partial<
+  Pick<StepOptions, 'estimator' | 'divergence' | 'penalty' | 'posterior' | 'cooling' | 'annealing'>
+>;
 
 /** A training step of the small model, for a batch of three. */
-export const smallStep = ({ mix = 0, spike, ...choices }: Choices = {}): StepFunction =>
+export const smallStep = (choices: Choices = {}): StepFunction =>
   buildStep({
     model: smallModel,
     batchSize: 3,
-    estimator: { ...importanceWeighted({ mix }), ...(spike && { spike }) },
+    estimator: straightThrough(),
     adam: defaultAdam,
     divergence: false,
     penalty: 'none',
+    posterior: bernoulliChoice,
+    cooling: false,
+    annealing: false,
     ...choices,
   });
 
-export const smallState = (): State =>
-  initialState(initialPosterior(smallModel, { spread: 0.5, biasRho: -1, inputPower: 1, seed: 5 }));
+export const smallState = (choice: PosteriorChoice = bernoulliChoice): State =>
+  initialState(initialPosterior(smallModel, { spread: 0.5, biasRho: -1, inputPower: 1, seed: 5 }, choice));
 
 /** The scalars of step 1, 2, …, with weights that make every part of the loss count. */
 export function scalarsAt(step: number): Scalars {
   const { rateFactor, epsilon } = adamScalars(defaultAdam, step);
   return {
     'rate.weights': 0.05 * rateFactor,
+    'rate.scales': 0.02 * rateFactor,
     'rate.others': 0.015 * rateFactor,
     epsilon,
     divergenceWeight: 0.02,
     penaltyWeight: 0.03,
+    temperature: 0.6,
+    noiseScale: 0.7,
   };
 }
 
@@ -92,6 +97,7 @@ export const stepOfFunction = (feeds: Shapes, compute: (feeds: Tensors) => Tenso
   state: {},
   feeds,
   noises: [],
+  logisticNoises: [],
   run: (_state, fed) => ({ state: {}, reports: compute(fed), gradients: {} }),
 });
 

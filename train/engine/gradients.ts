@@ -50,6 +50,11 @@ const rules: readonly GradientRule[] = [
       b: () => reduceTo(tf.neg(tf.div(tf.mul(dy, a as tf.Tensor), tf.square(b as tf.Tensor))), b),
     }),
   },
+  {
+    kernel: 'Log',
+    inputs: ['x'],
+    gradient: (dy, [x]) => ({ x: () => tf.div(dy, x as tf.Tensor) }),
+  },
   { kernel: 'Neg', gradient: (dy) => ({ x: () => tf.neg(dy) }) },
   {
     kernel: 'Square',

@@ -31,7 +31,7 @@ interface Group {
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 const PAGE = 65_536;
-const groupNames: readonly RateGroup[] = ['weights', 'others'];
+const groupNames: readonly RateGroup[] = ['weights', 'scales', 'others'];
 
 /** Numbers are stepped four at a time, so each run is padded to a multiple of four. */
 const padded = (count: number): number => Math.ceil(count / 4) * 4;

@@ -28,9 +28,10 @@ export const bernoulli: WeightFamily = {
 const divergence = tf.customGrad((given, save) => {
   const lambda = given as tf.Tensor;
   const mean = tf.tanh(lambda);
-  // log cosh λ = |λ| + softplus(−2|λ|) − log 2, which does not overflow.
+  // log cosh λ = |λ| + log(1 + e^(−2|λ|)) − log 2, which does not overflow. Softplus would say the same, but
+  // onnxruntime computes it one number at a time.
   const size = tf.abs(lambda);
-  const logCosh = tf.sub(tf.add(size, tf.softplus(tf.mul(size, -2))), Math.LN2);
+  const logCosh = tf.sub(tf.add(size, tf.log(tf.add(tf.exp(tf.mul(size, -2)), 1))), Math.LN2);
   (save as tf.GradSaveFunc)([lambda, mean]);
   return {
     value: tf.sum(tf.sub(tf.mul(lambda, mean), logCosh)),

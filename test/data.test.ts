@@ -17,6 +17,7 @@ import {
   readIdx,
   shuffledOrder,
 } from '../train/data/index.ts';
+import { lineOf } from './support/error-line.ts';
 
 /** An IDX file of bytes, whose header declares `shape` whatever the data. */
 function idxFile(shape: number[], data: Uint8Array): Buffer {
@@ -42,18 +43,6 @@ const tiny: Dataset = {
   classes: 3,
   classNames: ['a', 'b', 'c'],
 };
-
-/** The line of the UserError that `attempt` throws. */
-async function lineOf(attempt: () => unknown): Promise<string> {
-  const error = await Promise.resolve()
-    .then(attempt)
-    .then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-  expect(error).toBeInstanceOf(UserError);
-  return (error as UserError).message;
-}
 
 let root: string;
 let folder: string;

@@ -4,11 +4,9 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import { estimatorSettings } from '../cli/estimator-options.ts';
-import { binary, defineModel, dense, type Posterior, readout } from '../schemas/index.ts';
-import { Random } from '../schemas/random.ts';
+import { type Posterior } from '../schemas/index.ts';
 import {
   analyticalGumbelRao,
-  type Dataset,
   type Estimator,
   estimators,
   importanceWeighted,
@@ -24,25 +22,12 @@ import {
 import type { TrainingState } from '../train/loop.ts';
 import { lineOf } from './support/error-line.ts';
 import { relativeDifference } from './support/numbers.ts';
+import { networkFor, noiseData } from './support/data.ts';
 
 const COUNT = 64;
 
-const random = Random.fromSeed(3, 'examples');
-const data: Dataset = {
-  name: 'noise',
-  inputs: Uint8Array.from({ length: COUNT * 6 }, () => random.nextBelow(256)),
-  shape: [6],
-  scale: 1 / 255,
-  labels: Uint8Array.from({ length: COUNT }, () => random.nextBelow(3)),
-  count: COUNT,
-  classes: 3,
-  classNames: ['a', 'b', 'c'],
-};
-
-const model = defineModel({
-  input: { type: 'uint8', shape: [6], scale: 1 / 255 },
-  layers: [dense({ units: 8 }), binary(), dense({ units: 3 }), readout()],
-});
+const data = noiseData(COUNT);
+const model = networkFor(data, 8);
 
 /** Two epochs of four steps. */
 const options = { epochs: 2, batchSize: 16, seed: 4, threads: 1 } as const;

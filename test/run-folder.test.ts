@@ -11,30 +11,16 @@ import {
   saveCheckpoint,
   savePosterior,
 } from '../schemas/checkpoint/index.ts';
-import { UserError } from '../schemas/errors.ts';
-import { binary, defineModel, dense, type Posterior, readout } from '../schemas/index.ts';
-import { Random } from '../schemas/random.ts';
+import { defineModel, dense, type Posterior } from '../schemas/index.ts';
 import { readSafetensors, writeSafetensors } from '../schemas/safetensors.ts';
-import { type Dataset, resumeTraining, train, trainInFolder } from '../train/index.ts';
+import { resumeTraining, train, trainInFolder } from '../train/index.ts';
+import { networkFor, noiseData } from './support/data.ts';
+import { lineOf } from './support/error-line.ts';
 
 const COUNT = 96;
 
-const random = Random.fromSeed(3, 'examples');
-const data: Dataset = {
-  name: 'noise',
-  inputs: Uint8Array.from({ length: COUNT * 6 }, () => random.nextBelow(256)),
-  shape: [6],
-  scale: 1 / 255,
-  labels: Uint8Array.from({ length: COUNT }, () => random.nextBelow(3)),
-  count: COUNT,
-  classes: 3,
-  classNames: ['a', 'b', 'c'],
-};
-
-const model = defineModel({
-  input: { type: 'uint8', shape: [6], scale: 1 / 255 },
-  layers: [dense({ units: 8 }), binary(), dense({ units: 3 }), readout()],
-});
+const data = noiseData(COUNT);
+const model = networkFor(data, 8);
 
 /** Two epochs of six steps. */
 const options = { epochs: 2, batchSize: 16, seed: 4, divergenceWeight: 0.1, threads: 1 } as const;
@@ -51,18 +37,6 @@ beforeEach(() => {
 afterAll(() => {
   rmSync(root, { recursive: true });
 });
-
-/** The line of the UserError that `attempt` throws. */
-async function lineOf(attempt: () => unknown): Promise<string> {
-  const error = await Promise.resolve()
-    .then(attempt)
-    .then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-  expect(error).toBeInstanceOf(UserError);
-  return (error as UserError).message;
-}
 
 /** Trains until so many steps are done, and is then stopped. */
 async function trainAndStop(folder: string, step: number): Promise<void> {

@@ -4,41 +4,17 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freeze, type FreezeOptions, runOracle } from '../export/index.ts';
 import { decodePosterior, encodePosterior, loadPosterior } from '../schemas/checkpoint/index.ts';
-import { binary, defineModel, dense, type Posterior, readout } from '../schemas/index.ts';
-import { Random } from '../schemas/random.ts';
-import { type Dataset, resumeTraining, train, trainInFolder, type TrainingSettings } from '../train/index.ts';
+import { type Posterior } from '../schemas/index.ts';
+import { resumeTraining, train, trainInFolder, type TrainingSettings } from '../train/index.ts';
 import { scheduled } from '../train/schedule.ts';
 import { lineOf } from './support/error-line.ts';
+import { networkFor, patternData } from './support/data.ts';
 
 const COUNT = 480;
 const WIDTH = 16;
 
-/** Four patterns of bright and dark places, of which each example shows one under noise. */
-const data: Dataset = (() => {
-  const random = Random.fromSeed(8, 'examples');
-  const patterns = Array.from({ length: 4 }, () => Array.from({ length: WIDTH }, () => random.nextBelow(2)));
-  const labels = Uint8Array.from({ length: COUNT }, () => random.nextBelow(4));
-  const inputs = Uint8Array.from({ length: COUNT * WIDTH }, (_, at) => {
-    const bright = patterns[labels[Math.floor(at / WIDTH)]!]![at % WIDTH]!;
-    return bright * 128 + random.nextBelow(128);
-  });
-  const classNames = ['north', 'east', 'south', 'west'];
-  return {
-    name: 'patterns',
-    inputs,
-    shape: [4, 4],
-    scale: 1 / 255,
-    labels,
-    count: COUNT,
-    classes: 4,
-    classNames,
-  };
-})();
-
-const model = defineModel({
-  input: { type: 'uint8', shape: [WIDTH], scale: 1 / 255 },
-  layers: [dense({ units: 24 }), binary(), dense({ units: 4 }), readout()],
-});
+const data = patternData(COUNT);
+const model = networkFor(data, 24);
 
 const options = { epochs: 12, batchSize: 48, seed: 3, threads: 1 } as const;
 const temperature = { shape: 'exponential', from: 1, to: 0.05, start: 0.4, end: 0.9 } as const;

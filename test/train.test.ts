@@ -2,8 +2,7 @@ import { createRequire } from 'node:module';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { freeze, runOracle } from '../export/index.ts';
-import { binary, defineModel, dense, type Posterior, readout } from '../schemas/index.ts';
-import { Random } from '../schemas/random.ts';
+import { defineModel, dense, type Posterior, readout } from '../schemas/index.ts';
 import {
   type Dataset,
   type Progress,
@@ -17,36 +16,12 @@ import { trainingOptionsSchema } from '../train/options.ts';
 import { startingState } from '../train/train.ts';
 import { lineOf } from './support/error-line.ts';
 import { relativeDifference } from './support/numbers.ts';
+import { networkFor, patternData } from './support/data.ts';
 
 const COUNT = 480;
-const WIDTH = 16;
 
-/** Four patterns of bright and dark places, of which each example shows one under noise. */
-const data: Dataset = (() => {
-  const random = Random.fromSeed(8, 'examples');
-  const patterns = Array.from({ length: 4 }, () => Array.from({ length: WIDTH }, () => random.nextBelow(2)));
-  const labels = Uint8Array.from({ length: COUNT }, () => random.nextBelow(4));
-  const inputs = Uint8Array.from({ length: COUNT * WIDTH }, (_, at) => {
-    const bright = patterns[labels[Math.floor(at / WIDTH)]!]![at % WIDTH]!;
-    return bright * 128 + random.nextBelow(128);
-  });
-  const classNames = ['north', 'east', 'south', 'west'];
-  return {
-    name: 'patterns',
-    inputs,
-    shape: [4, 4],
-    scale: 1 / 255,
-    labels,
-    count: COUNT,
-    classes: 4,
-    classNames,
-  };
-})();
-
-const model = defineModel({
-  input: { type: 'uint8', shape: [WIDTH], scale: 1 / 255 },
-  layers: [dense({ units: 24 }), binary(), dense({ units: 4 }), readout()],
-});
+const data = patternData(COUNT);
+const model = networkFor(data, 24);
 
 /** Two epochs of ten steps. */
 const options = { epochs: 2, batchSize: 48, seed: 3, threads: 1 } as const;

@@ -209,6 +209,36 @@ const whole = (): StepFunction =>
   smallStep({ estimator: importanceWeighted({ mix: 0.5 }), divergence: true, penalty: 'bias' });
 const wanted = { reports: ['loss'], gradients: true, state: true };
 
+test('tensors with the same gradient all get it', async () => {
+  const names = ['left.value', 'right.value'];
+  const learned = Object.fromEntries(names.map((name) => [name, [2]]));
+  const feeds = Object.fromEntries(Object.keys(scalarsAt(1)).map((name) => [name, []]));
+  const step: StepFunction = {
+    ...stepOfFunction(feeds, () => ({})),
+    learned,
+    state: learned,
+    run: (state) => {
+      const sum = tf.add(state['left.value']!, state['right.value']!);
+      return { state, reports: { loss: tf.sum(sum) }, gradients: { 'left.value': sum, 'right.value': sum } };
+    },
+  };
+  const start = Object.fromEntries(
+    names.flatMap((name) => [
+      [name, { shape: [2], data: Float32Array.of(1, 2) }],
+      [`${name}.adam.first`, { shape: [2], data: new Float32Array(2) }],
+      [`${name}.adam.second`, { shape: [2], data: new Float32Array(2) }],
+    ]),
+  );
+  const prepared = await onnxEngine({ threads: 1 }).prepare(step, start, ['loss']);
+  for (const [name, value] of Object.entries(scalarsAt(1))) prepared.feeds[name]![0] = value;
+  await prepared.run();
+  const after = await prepared.state();
+  expect([...after['left.value.adam.first']!.data]).toEqual([2, 4]);
+  expect(after['right.value.adam.first']!.data).toEqual(after['left.value.adam.first']!.data);
+  expect(after['right.value']!.data).toEqual(after['left.value']!.data);
+  await prepared.close();
+});
+
 describe('the graph of a step', () => {
   const square = { a: [4, 4], b: [4, 4], c: [4, 4] };
   type Named = Record<'a' | 'b' | 'c', tf.Tensor>;

@@ -38,7 +38,8 @@ export function initialPosterior(
 ): Record<string, LearnedTensor> {
   const family = familyOf(choice);
   const parameters = parametersOf(model);
-  const first = Object.values(parameters).find(({ role }) => role === 'weight');
+  const firstWeight = Object.keys(parameters).find((name) => parameters[name]?.role === 'weight') ?? '';
+  const [firstLayer] = splitName(firstWeight);
   const learned: Record<string, LearnedTensor> = {};
   for (const [name, shape] of Object.entries(learnedShapes(model, choice))) {
     const data = new Float32Array(sizeOf(shape));
@@ -49,8 +50,8 @@ export function initialPosterior(
     } else if (part === 'rho') {
       data.fill(initial.biasRho);
     } else if (parameter.role === 'gain') {
-      const power =
-        parameter.fanIn === first?.fanIn && owner.startsWith('0.') ? initial.inputPower : SPIKE_POWER;
+      // Only the first layer with weights sums the network's input; the others sum spikes.
+      const power = splitName(owner)[0] === firstLayer ? initial.inputPower : SPIKE_POWER;
       data.fill(family.startGain(parameter, power));
     }
     learned[name] = { shape, data };

@@ -1,7 +1,7 @@
 import { UserError } from '../schemas/errors.ts';
 import { checkOptions, sizeOf } from '../schemas/layer.ts';
 import { classesOf, defineModel, type Model } from '../schemas/model.ts';
-import { type LearnedTensor, type Posterior } from '../schemas/posterior.ts';
+import type { LearnedTensor, Posterior } from '../schemas/posterior.ts';
 import type { Dataset } from './data/index.ts';
 import type { Engine, State } from './engine/engine.ts';
 import { onnxEngine } from './engine/onnx.ts';
@@ -44,7 +44,7 @@ export function engineOf({ engine = 'onnx', backend = 'tensorflow', threads }: E
 /**
  * Learns the distribution of every weight of a network: by default how probable +1 is.
  *
- * The same model, data, options and number of threads or any other give the same bits.
+ * The same model, data and options give the same bits, whatever the number of threads.
  *
  * @throws UserError for options that do not fit, data that do not fit the model, and a loss that is not a number
  */

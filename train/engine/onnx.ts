@@ -23,11 +23,7 @@ export function onnxEngine({ threads = availableParallelism() }: { threads?: num
       const make = (data: Float32Array, shape: Shape) => new Tensor('float32', data, [...shape]);
 
       const feeds = mapEntries(step.feeds, (shape) => new Float32Array(sizeOf(shape)));
-      // Reports of the same value share an output, and so a buffer.
-      const reportBuffers = new Map(
-        Object.values(traced.reports).map((output) => [output, new Float32Array(1)]),
-      );
-      const reports = mapEntries(traced.reports, (output) => reportBuffers.get(output)!);
+      const reports = mapEntries(traced.reports, () => new Float32Array(1));
       const inputs: Record<string, Tensor> = {};
       for (const name of traced.inputs) {
         const learned = step.learned[name];

@@ -65,7 +65,7 @@ function inputTensors(graph: Graph, shapes: Shapes, doors: TraceDoors): Tensors 
   );
 }
 
-/** Makes tensors outputs of the graph; returns the output of each name. Equal tensors share one. */
+/** Makes each tensor an output of the graph; returns the output of each name. */
 function publishTensors(
   recorder: Recorder,
   doors: TraceDoors,
@@ -79,11 +79,12 @@ function publishTensors(
     if (!tensor) throw new Error(`the step does not compute '${name}'`);
     const traced = doors.traced(tensor);
     const value = recorder.value(traced);
-    // An output must be made by a node: neither an input nor a constant can be one.
+    // An output must be made by a node: neither an input nor a constant can be one. Nor can two outputs be one
+    // value, though tensors may be equal: each has a buffer of its own to fill.
     const made = graph.nodes.some(({ outputs }) => outputs.includes(value));
-    const output = made ? value : recorder.node('Identity', [value]);
-    if (!graph.outputs.some((known) => known.name === output))
-      graph.output(output, traced.type, [...traced.shape]);
+    const taken = graph.outputs.some((known) => known.name === value);
+    const output = made && !taken ? value : graph.node('Identity', [value]);
+    graph.output(output, traced.type, [...traced.shape]);
     published[name] = output;
   }
   return published;

@@ -1,27 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Shape } from '../schemas/layer.ts';
-import { classesOf, forward, type Model, parametersOf } from '../schemas/model.ts';
+import { classesOf } from '../schemas/model.ts';
 import { learnedShapes } from '../schemas/posterior.ts';
-import type { Estimator } from './estimators/index.ts';
-import { type Firing, momentsOps } from './moments.ts';
 import { crossEntropy, type PenaltyForm, penalty } from './objective.ts';
 import { type Adam, adamStep } from './optimiser.ts';
-import type { PosteriorChoice } from './families/index.ts';
-import { cooled, parameterMoments, splitName, weightDivergence } from './posterior.ts';
+import { drawsOf, type NoisyOptions, noisyForward, tensor, type Tensors } from './noisy-forward.ts';
+import { cooled, splitName, weightDivergence } from './posterior.ts';
 
 /** Everything that decides what one training step computes, apart from the numbers it is fed. */
-export interface StepOptions {
-  readonly model: Model;
+export interface StepOptions extends NoisyOptions {
   readonly batchSize: number;
-  readonly estimator: Estimator;
   readonly adam: Adam;
   /** Whether the KL divergence has a weight other than zero anywhere in training. */
   readonly divergence: boolean;
   readonly penalty: PenaltyForm | 'none';
-  readonly posterior: PosteriorChoice;
-  /** Whether the temperature, and whether the noise scale, is other than 1 anywhere in training. */
+  /** Whether the temperature is other than 1 anywhere in training. */
   readonly cooling: boolean;
-  readonly annealing: boolean;
 }
 
 /** Learning rates differ between groups of learned tensors. */
@@ -32,7 +26,7 @@ const rateGroups: Readonly<Record<string, RateGroup>> = { lambda: 'weights', mu:
 
 export const rateGroupOf = (learned: string): RateGroup => rateGroups[splitName(learned)[1]] ?? 'others';
 
-export type Tensors = Readonly<Record<string, tf.Tensor>>;
+export type { Tensors };
 export type Shapes = Readonly<Record<string, Shape>>;
 
 /** Names of the scalars that a step is fed. */
@@ -150,58 +144,4 @@ function lossAndGradients(options: StepOptions, names: readonly string[], curren
     reports,
     gradients: Object.fromEntries(names.map((name, index) => [name, grads[index] as tf.Tensor])),
   };
-}
-
-function noisyForward(options: StepOptions, learned: Tensors, fed: Tensors) {
-  const { model, estimator, posterior, annealing } = options;
-  const firings: Firing[] = [];
-  let drawn = 0;
-  const ops = momentsOps({
-    spike: estimator.spike,
-    relaxed: estimator.relaxed,
-    noise: (shape, by) =>
-      by === 'neuron' && estimator.noise === 'none' ? tf.zeros([...shape]) : tensor(fed, `noise.${drawn++}`),
-    onFiring: (firing) => firings.push(firing),
-    noiseScale: annealing ? tensor(fed, 'noiseScale') : undefined,
-  });
-  const parameters = parameterMoments(model, learned, posterior);
-  const logits = forward(ops, model, parameters, { mean: tensor(fed, 'inputs') });
-  return { logits: logits.mean, firings };
-}
-
-interface Draw {
-  readonly name: string;
-  readonly shape: Shape;
-  readonly noise: Exclude<Estimator['noise'], 'none'>;
-}
-
-/** The noise that a network draws, in the order it draws it: its neurons what the estimator wants, the readout normal. */
-function drawsOf(model: Model, batchSize: number, estimator: Estimator): Draw[] {
-  const draws: Draw[] = [];
-  const drawing =
-    (noise: Estimator['noise']) =>
-    (shape: Shape): Shape => {
-      if (noise !== 'none') draws.push({ name: `noise.${draws.length}`, shape, noise });
-      return shape;
-    };
-  // A dry run of the layers' equations on shapes alone finds every draw, whatever the layers are.
-  forward<Shape>(
-    {
-      linear: (x, weight) => [...x.slice(0, -1), weight.at(-1) as number],
-      multiply: (x) => x,
-      add: (x) => x,
-      spike: drawing(estimator.noise),
-      read: drawing('gaussian'),
-    },
-    model,
-    Object.fromEntries(Object.entries(parametersOf(model)).map(([name, { shape }]) => [name, shape])),
-    [batchSize, ...model.input.shape],
-  );
-  return draws;
-}
-
-function tensor(from: Tensors, name: string): tf.Tensor {
-  const found = from[name];
-  if (!found) throw new Error(`the step was not given the tensor ${name}`);
-  return found;
 }

@@ -1,4 +1,14 @@
 /** Describing networks: `import { defineModel, dense, binary, readout } from 'bitspike'`. */
+export {
+  encode,
+  type Encoded,
+  type EncoderKind,
+  encoders,
+  encoderSchema,
+  type EncoderSpec,
+  type Events,
+  type Signal,
+} from './encoders/index.ts';
 export { UserError } from './errors.ts';
 export {
   defineLayer,
@@ -8,10 +18,16 @@ export {
   type ParameterRole,
   type Shape,
 } from './layer.ts';
+export { adaptiveLif } from './layers/adaptive-lif.ts';
 export { binary } from './layers/binary.ts';
+export { cubaLif } from './layers/cuba-lif.ts';
 export { dense } from './layers/dense.ts';
 export type { LayerKind, LayerSpec } from './layers/index.ts';
+export { integrateAndFire } from './layers/integrate-and-fire.ts';
+export { leakyIntegrator } from './layers/leaky-integrator.ts';
+export { lif } from './layers/lif.ts';
 export { readout } from './layers/readout.ts';
+export { recurrent } from './layers/recurrent.ts';
 export {
   classesOf,
   defineModel,
@@ -21,6 +37,8 @@ export {
   parametersOf,
   type Place,
   placesOf,
+  stepsOf,
 } from './model.ts';
-export type { Ops } from './ops.ts';
+export type { Ops, OverTime, Reset, Scan } from './ops.ts';
 export type { Family, GaussianScale, LearnedTensor, Posterior } from './posterior.ts';
+export { Random } from './random.ts';

@@ -14,8 +14,11 @@ export const sizeOf = (shape: Shape): number => shape.reduce((product, size) => 
  * - `gain`: one real number per channel, learned as a point.
  * - `bias`: one real number per channel, learned as a point with noise of a learned scale that adds to
  *   the variance at the moment of firing.
+ * - `decay`: a number between 0 and 1, learned as a point: exp(−1/softplus(raw)), where softplus(raw) is a time
+ *   constant in steps.
+ * - `threshold`: a real number, learned as a point.
  */
-export type ParameterRole = 'weight' | 'gain' | 'bias';
+export type ParameterRole = 'weight' | 'gain' | 'bias' | 'decay' | 'threshold';
 
 /** A tensor to learn. */
 export interface Parameter {
@@ -23,6 +26,10 @@ export interface Parameter {
   readonly role: ParameterRole;
   /** How many inputs one output sums: sets the scale of the starting values. */
   readonly fanIn: number;
+  /** The value of a decay or threshold before training. */
+  readonly start?: number;
+  /** Weights [n, n] of a layer on itself: no unit feeds itself, so the diagonal is 0. */
+  readonly noSelfConnection?: true;
 }
 
 /**
@@ -59,7 +66,13 @@ export interface Layer<
   /** Tensors carried from one time step to the next, starting at zero. */
   state(options: z.output<Options>, input: Shape): Record<State, Shape>;
 
-  /** One time step: the layer's only equation. */
+  /**
+   * The part of the equation that needs no state, such as a weighted sum of the input: done for all times at once
+   * before `step` goes through them. Without it `step` gets the layer's input itself.
+   */
+  before?<V>(ops: Ops<V>, options: z.output<Options>, parameters: Readonly<Record<Name, V>>, input: V): V;
+
+  /** One time step: the layer's only equation. Where there is no state, all times at once. */
   step<V>(
     ops: Ops<V>,
     options: z.output<Options>,

@@ -27,12 +27,15 @@ export type InputSpec = z.output<typeof inputSchema>;
 /** A network as plain data: it can be saved, compared and printed. */
 export interface Model {
   readonly input: InputSpec;
+  /** Time steps of one example, each of the input's shape; absent where there is no time. */
+  readonly steps?: number;
   readonly layers: readonly LayerSpec[];
 }
 
 /** What `defineModel` takes: as `Model`, with `[784]` short for real inputs of that shape. */
 export interface ModelDefinition {
   readonly input: Shape | InputSpec;
+  readonly steps?: number;
   readonly layers: readonly LayerSpec[];
 }
 
@@ -44,9 +47,14 @@ const isKind = (kind: unknown): kind is LayerKind => typeof kind === 'string' &&
 
 /** Checks a network and completes its options. Throws a UserError naming the layer that is wrong. */
 export function defineModel(definition: ModelDefinition): Model {
-  const { input, layers: specs } = checkOptions(
+  const {
+    input,
+    steps,
+    layers: specs,
+  } = checkOptions(
     z.strictObject({
       input: z.union([shape, z.looseObject({})]),
+      steps: z.int().positive().exactOptional(),
       layers: z.array(z.looseObject({ kind: z.unknown().optional() })).min(1),
     }),
     definition,
@@ -58,6 +66,7 @@ export function defineModel(definition: ModelDefinition): Model {
       Array.isArray(input) ? { type: 'float32', shape: input } : input,
       'model input',
     ),
+    ...(steps !== undefined && steps > 1 && { steps }),
     layers: specs.map(checkLayer),
   };
   checkFlow(model);
@@ -135,6 +144,9 @@ export function parametersOf(model: Model): Record<string, Parameter> {
   return found;
 }
 
+/** Time steps of one example. */
+export const stepsOf = (model: Model): number => model.steps ?? 1;
+
 /** Number of classes: how many logits one example gets. */
 export const classesOf = (model: Model): number => placesOf(model).at(-1)?.output[0] ?? 0;
 
@@ -145,10 +157,10 @@ export interface Observer<V> {
 }
 
 /**
- * Runs a network of one time step in any arithmetic.
+ * Runs a network in any arithmetic. Layers without a state see all times at once, the others step by step.
  *
  * @param parameters by name, as `parametersOf` names them
- * @param input one batch, in the interpreter's own representation
+ * @param input one batch, [time × batch, …] in the interpreter's own representation
  * @returns the logits
  */
 export function forward<V>(
@@ -168,9 +180,26 @@ export function forward<V>(
       own[key] = value;
     }
     observer.before?.(place);
-    const [output] = layer.step(ops, spec, own, {}, signal);
+    const output = runLayer(ops, place, own, signal);
     observer.after?.(place, output, signal);
     signal = output;
   }
   return signal;
+}
+
+function runLayer<V>(
+  ops: Ops<V>,
+  { spec, layer, input: shape }: Place,
+  parameters: Readonly<Record<string, V>>,
+  signal: V,
+): V {
+  const input = layer.before?.(ops, spec, parameters, signal) ?? signal;
+  const state = layer.state(spec, shape);
+  if (Object.keys(state).length === 0) return layer.step(ops, spec, parameters, {}, input)[0];
+  return ops.scan({
+    input,
+    parameters,
+    state,
+    step: (inner, own, before, current) => layer.step(inner, spec, own, before, current),
+  });
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineLayer } from '../layer.ts';
 
 /**
- * The network's answer: the current of the layer before it, one logit per class.
+ * The network's answer: the current of the layer before it, one logit per class, over all times as `over` says.
  *
  * Output has the shape of the input.
  */
@@ -11,11 +11,15 @@ export const readout = defineLayer({
   takes: 'current',
   gives: 'logits',
 
-  options: z.strictObject({}),
+  options: z.strictObject({
+    over: z.enum(['mean', 'maximum', 'last']).default('mean').meta({
+      description: 'What becomes of the currents of all time steps: their mean, their largest, or the last.',
+    }),
+  }),
 
   outputShape: (_options, input) => input,
   parameters: () => ({}),
   state: () => ({}),
 
-  step: (ops, _options, _parameters, _state, current) => [ops.read(current), {}],
+  step: (ops, { over }, _parameters, _state, current) => [ops.overTime(ops.read(current), over), {}],
 });

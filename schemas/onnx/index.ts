@@ -30,7 +30,7 @@ export {
   type ModelOptions,
   type Opsets,
 } from './model.ts';
-export { removeUnused } from './passes.ts';
+export { removeUnused, valuesRead } from './passes.ts';
 export type { Rest } from './rest.ts';
 export { readModel, writeModel } from './serialise.ts';
 export { type StoredFields, type StoredTensor, type Tensor, type TensorData, tensor } from './tensor.ts';

@@ -31,7 +31,7 @@ export function removeUnused(graph: Graph): void {
 const subgraphsOf = (node: Node): readonly Graph[] => [...node.attributes.values()].flatMap(subgraphs);
 
 /** The values that a node reads; those of its subgraphs may be values of the graph around. */
-const valuesRead = (node: Node): readonly string[] => [
+export const valuesRead = (node: Node): readonly string[] => [
   ...node.inputs,
   ...subgraphsOf(node).flatMap(({ outputs }) => outputs.map(({ name }) => name)),
   ...subgraphsOf(node).flatMap(({ nodes }) => nodes.flatMap(valuesRead)),

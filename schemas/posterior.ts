@@ -1,4 +1,5 @@
 import { UserError } from './errors.ts';
+import type { GaussianLikelihood } from './likelihood.ts';
 import { type ParameterRole, type Shape, sizeOf } from './layer.ts';
 import { type Model, parametersOf } from './model.ts';
 
@@ -25,13 +26,16 @@ export type Family =
  * What is believed of a network's weights after training: plain data, to save, freeze or continue from.
  *
  * Of a parameter `0.dense.weight` it holds `0.dense.weight.lambda`, or `.mu` and `.rho` where it is Gaussian; of a
- * gain its `.value`; of a bias its `.value` and `.rho`, where its noise has the standard deviation softplus(rho).
+ * gain or threshold its `.value`; of a bias its `.value` and `.rho`, where its noise has the standard deviation
+ * softplus(rho); of a decay its `.raw`.
  */
 export type Posterior = Family & {
   readonly model: Model;
   readonly learned: Readonly<Record<string, LearnedTensor>>;
-  /** What each logit stands for. */
+  /** What each output stands for: a class, or a number of a regression. */
   readonly classNames: readonly string[];
+  /** Of a regression; without it outputs are the logits of classes. */
+  readonly likelihood?: GaussianLikelihood;
 };
 
 /** Shape of a weight's rho; channels are the last axis. */
@@ -51,6 +55,18 @@ export const learnedParts: Record<ParameterRole, (shape: Shape, of: Family) => P
   weight: weightParts,
   gain: (shape) => ({ value: shape }),
   bias: (shape) => ({ value: shape, rho: [1] }),
+  decay: (shape) => ({ raw: shape }),
+  threshold: (shape) => ({ value: shape }),
+};
+
+/** The decay that a learned `raw` stands for: softplus(raw) is its time constant in steps. */
+export const decayOfRaw = (raw: number): number =>
+  Math.exp(-1 / (Math.max(raw, 0) + Math.log1p(Math.exp(-Math.abs(raw)))));
+
+/** The `raw` of a decay in (0, 1). */
+export const rawOfDecay = (decay: number): number => {
+  const steps = -1 / Math.log(decay);
+  return steps + Math.log(-Math.expm1(-steps));
 };
 
 /** Names and shapes of every tensor that training changes. */

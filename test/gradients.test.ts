@@ -76,6 +76,26 @@ const cases: Record<string, Case[]> = {
       compute: (a, b) => tf.matMul(a!, b!),
     },
   ],
+  Exp: unary(tf.exp),
+  Slice: [
+    ...unary((x) => tf.slice(x, [0, 1], [2, 1])),
+    { shapes: [[3, 2, 2]], compute: (x) => tf.slice(x!, [1, 0, 0], [-1, 2, 1]) },
+  ],
+  Pack: [
+    {
+      shapes: [
+        [2, 3],
+        [2, 3],
+      ],
+      compute: (...list) => tf.stack(list),
+    },
+  ],
+  Unpack: unary((x) => {
+    const [first, second] = tf.unstack(x);
+    return tf.add(tf.mul(first!, 2), second!);
+  }),
+  Max: [...unary((x) => tf.max(x)), ...unary((x) => tf.max(x, 0)), ...unary((x) => tf.max(x, 1, true))],
+  Mean: [...unary((x) => tf.mean(x)), ...unary((x) => tf.mean(x, 0))],
   Reshape: unary((x) => tf.reshape(x, [3, 2])),
   Sum: [
     ...unary((x) => tf.sum(x)),

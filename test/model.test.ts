@@ -18,7 +18,7 @@ describe('a network as plain data', () => {
       { kind: 'dense', units: 3 },
       { kind: 'binary' },
       { kind: 'dense', units: 2 },
-      { kind: 'readout' },
+      { kind: 'readout', over: 'mean' },
     ];
     expect(defineModel({ input: [4], layers: short } as ModelDefinition)).toEqual(model);
     expect(model).toEqual({
@@ -27,7 +27,7 @@ describe('a network as plain data', () => {
         { kind: 'dense', units: 3 },
         { kind: 'binary', threshold: 0 },
         { kind: 'dense', units: 2 },
-        { kind: 'readout' },
+        { kind: 'readout', over: 'mean' },
       ],
     });
   });
@@ -77,7 +77,7 @@ const lineOfInput = (input: unknown): Promise<string> => lineOfModel({ input, la
 describe('a network that is wrong is refused in one line', () => {
   test('an unknown kind', async () => {
     expect(await lineOfLayers({ kind: 'conv', units: 3 })).toBe(
-      'model layer 0: unknown kind "conv"; expected one of dense, binary, readout',
+      'model layer 0: unknown kind "conv"; expected one of dense, recurrent, binary, if, lif, adaptiveLif, cubaLif, leakyIntegrator, readout',
     );
     expect(await lineOfLayers({ kind: 'toString' })).toContain('unknown kind "toString"');
     expect(await lineOfLayers({ units: 3 })).toContain('model layer 0: unknown kind undefined');
@@ -94,7 +94,7 @@ describe('a network that is wrong is refused in one line', () => {
     expect(await lineOfLayers({ kind: 'dense', units: 2.5 })).toMatch(/^model layer 0 \(dense\): units: /);
     expect(await lineOfLayers({ kind: 'dense', units: 0 })).toMatch(/^model layer 0 \(dense\): units: /);
     expect(await lineOfModel({ input: [4], layers, name: 'digits' })).toBe(
-      "model: unknown option 'name' (known: input, layers)",
+      "model: unknown option 'name' (known: input, steps, layers)",
     );
   });
 
@@ -153,7 +153,7 @@ describe('the equations of the layers', () => {
   const x = plain([2, 2], 1, 2, 3, -1);
 
   test('dense: gain ⊙ (x W) + bias', () => {
-    const [current, state] = dense.layer.step(oracleOps, { units: 3 }, parameters, {}, x);
+    const [current, state] = dense.layer.step(oracleOps(), { units: 3 }, parameters, {}, x);
     // x W = [3, 1, −1], [2, −4, 4]
     expect(current).toEqual(plain([2, 3], 6, 1.5, 1.25, 4, -1, -3.75));
     expect(state).toEqual({});
@@ -161,15 +161,15 @@ describe('the equations of the layers', () => {
 
   test('binary: 1 above the threshold and 0 at exactly the threshold', () => {
     const current = plain([1, 4], 0.5, 0.5 + Number.EPSILON, 0.5 - Number.EPSILON, -3);
-    const [spikes] = binary.layer.step(oracleOps, { threshold: 0.5 }, {}, {}, current);
+    const [spikes] = binary.layer.step(oracleOps(), { threshold: 0.5 }, {}, {}, current);
     expect(spikes).toEqual(plain([1, 4], 0, 1, 0, 0));
-    const [atZero] = binary.layer.step(oracleOps, binary(), {}, {}, plain([1, 3], 0, -0, 5e-324));
+    const [atZero] = binary.layer.step(oracleOps(), binary(), {}, {}, plain([1, 3], 0, -0, 5e-324));
     expect(atZero).toEqual(plain([1, 3], 0, 0, 1));
   });
 
   test('readout: the current itself', () => {
     const current = plain([1, 2], 0.5, -1);
-    expect(readout.layer.step(oracleOps, readout(), {}, {}, current)[0]).toEqual(current);
+    expect(readout.layer.step(oracleOps(), readout(), {}, {}, current)[0]).toEqual(current);
   });
 
   test('a whole network, layer by layer', () => {
@@ -184,7 +184,7 @@ describe('the equations of the layers', () => {
     };
     for (const [name, value] of Object.entries(parameters)) all[`0.dense.${name}`] = value;
     const seen: [string, ...number[]][] = [];
-    const logits = forward(oracleOps, model, all, x, {
+    const logits = forward(oracleOps(), model, all, x, {
       after: ({ name }, output) => seen.push([name, ...output.data]),
     });
     expect(seen).toEqual([
@@ -195,6 +195,6 @@ describe('the equations of the layers', () => {
     ]);
     expect(logits.shape).toEqual([2, 1]);
     const { '2.dense.gain': _, ...without } = all;
-    expect(() => forward(oracleOps, model, without, x)).toThrow('parameter 2.dense.gain is missing');
+    expect(() => forward(oracleOps(), model, without, x)).toThrow('parameter 2.dense.gain is missing');
   });
 });

@@ -5,7 +5,7 @@ import { defineModel, dense, readout } from '../schemas/index.ts';
 import { registerGradients } from '../train/engine/gradients.ts';
 import type { Spike } from '../train/estimators/index.ts';
 import { type Firing, type Moments, momentsOps } from '../train/moments.ts';
-import { penalty } from '../train/objective.ts';
+import { type PenaltyForm, penalty, penaltyTerm } from '../train/objective.ts';
 import { parameterMoments, weightDivergence } from '../train/posterior.ts';
 import { numberOf, numbersOf, relativeDifference, slopesOf } from './support/numbers.ts';
 
@@ -129,10 +129,15 @@ describe('local reparameterisation', () => {
 
   test('a neuron fires on what lies above its threshold', () => {
     const seen: Firing[] = [];
+    const measured: tf.Tensor[] = [];
     const watching = momentsOps({
       spike: driveOnly,
       noise: (shape) => tf.zeros([...shape]),
-      onFiring: (firing) => seen.push(firing),
+      measure: (firing) => {
+        seen.push(firing);
+        return firing.deviation;
+      },
+      measured,
     });
     const drive = watching.spike({ mean: tf.tensor([[1, 2]]), variance: tf.tensor([[4, 9]]) }, 0.5).mean;
     expect(Array.from(drive.dataSync())).toEqual([0.5, 1.5]);
@@ -140,6 +145,7 @@ describe('local reparameterisation', () => {
     expect(firing!.threshold).toBe(0.5);
     expect(Array.from(firing!.membrane.dataSync())).toEqual([1, 2]);
     expect(Array.from(firing!.deviation.dataSync())).toEqual([2, 3]);
+    expect(measured.map((tensor) => Array.from(tensor.dataSync()))).toEqual([[2, 3]]);
   });
 
   test('a relaxed spike is squared in a variance, as any number between 0 and 1', () => {
@@ -234,7 +240,14 @@ const firing = (membrane: number[][], deviation: number[][], threshold: number):
   membrane: tf.tensor(membrane),
   deviation: tf.tensor(deviation),
   threshold,
+  // What came in at a step is another number, with another deviation.
+  current: tf.mul(tf.tensor(membrane), 3),
+  currentDeviation: tf.mul(tf.tensor(deviation), 2),
+  spikes: tf.zerosLike(tf.tensor(membrane)),
 });
+
+const penaltyOf = (form: PenaltyForm, ...firings: Firing[]): tf.Tensor =>
+  penalty(firings.map(penaltyTerm(form)), 2);
 
 const first = (): Firing =>
   firing(
@@ -253,17 +266,21 @@ const second = (): Firing => firing([[2], [4]], [[1], [2]], 0);
 describe('the penalty', () => {
   test('membrane: mean over the batch of Σ (U/σ)²', () => {
     // (4 + 4 + 2.25 + 0)/2
-    expect(numberOf(() => penalty('membrane', [first()]))).toBeCloseTo(5.125, 6);
-    expect(numberOf(() => penalty('membrane', [first(), second()]))).toBeCloseTo(5.125 + 4, 6);
+    expect(numberOf(() => penaltyOf('membrane', first()))).toBeCloseTo(5.125, 6);
+    expect(numberOf(() => penaltyOf('membrane', first(), second()))).toBeCloseTo(5.125 + 4, 6);
   });
 
   test('bias: mean over the batch of Σ ((U − θ)/σ)²', () => {
     // (0 + 9 + 1 + 0.0625)/2
-    expect(numberOf(() => penalty('bias', [first()]))).toBeCloseTo(5.03125, 6);
-    expect(numberOf(() => penalty('bias', [first(), second()]))).toBeCloseTo(5.03125 + 4, 6);
+    expect(numberOf(() => penaltyOf('bias', first()))).toBeCloseTo(5.03125, 6);
+    expect(numberOf(() => penaltyOf('bias', first(), second()))).toBeCloseTo(5.03125 + 4, 6);
+  });
+
+  test('current: mean over the batch of Σ (I/σ_I)²', () => {
+    expect(numberOf(() => penaltyOf('current', first(), second()))).toBeCloseTo((5.125 + 4) * 2.25, 5);
   });
 
   test('is 0 where no neuron fires', () => {
-    expect(numberOf(() => penalty('bias', []))).toBe(0);
+    expect(numberOf(() => penaltyOf('bias'))).toBe(0);
   });
 });

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Ops } from '../schemas/ops.ts';
+import type { Ops, OverTime } from '../schemas/ops.ts';
+import { plainProduct, type Product, stopGradient, withoutGradient } from './engine/scan.ts';
 import type { Spike } from './estimators/index.ts';
+import { scanMoments } from './scan-moments.ts';
 
 /**
  * Mean and variance of a value that the posterior makes uncertain.
@@ -14,92 +16,191 @@ export interface Moments {
   readonly variance?: tf.Tensor;
   /** Variance that adds at the moment of firing and is never accumulated: the noise of a bias. */
   readonly firingVariance?: tf.Tensor;
+  /** How far one draw of the weights, kept for the whole sequence, takes the value from its mean. */
+  readonly deviation?: tf.Tensor;
+  /** The same of a bias: it adds at the moment of firing. */
+  readonly firingDeviation?: tf.Tensor;
   /** The mean is 0 or 1 everywhere, and so its own square. */
   readonly binary?: true;
   /** As a factor it leaves variances as they are: of weights whose noise is that of the current (Gaussian). */
   readonly scalesMeanOnly?: true;
 }
 
-/** Noise of scale 1 and the given shape, drawn afresh: one call per neuron layer or readout. The readout's is normal. */
-export type DrawNoise = (shape: readonly number[], by: 'neuron' | 'readout') => tf.Tensor;
+/** Who draws noise: a neuron or a readout at every step, or what is drawn once for a whole sequence. */
+export type Drawer = 'neuron' | 'readout' | 'weight' | 'sign' | 'bias';
 
-/** What a neuron saw when it fired: the penalty is written on these. */
+/** Noise of scale 1 and the given shape, drawn afresh at every call. That of neurons is the estimator's, all other normal. */
+export type DrawNoise = (shape: readonly number[], by: Drawer) => tf.Tensor;
+
+/** What a neuron saw when it fired: the penalty is written on these, all [batch, …]. */
 export interface Firing {
   readonly membrane: tf.Tensor;
-  readonly threshold: number;
+  readonly threshold: number | tf.Tensor;
   readonly deviation: tf.Tensor;
+  /** What came in at this step, and its standard deviation. */
+  readonly current: tf.Tensor;
+  readonly currentDeviation: tf.Tensor;
+  readonly spikes: tf.Tensor;
 }
 
+/** When weights are drawn: anew for every step, or once for all steps of a sequence. */
+export type NoiseSpan = 'step' | 'sequence';
+
 export interface MomentsOptions {
+  /** Time steps that the first axis holds, outermost; 1 unless given. */
+  readonly steps?: number | undefined;
   readonly spike: Spike;
   /** Whether spikes lie anywhere between 0 and 1. */
   readonly relaxed?: boolean | undefined;
   readonly noise: DrawNoise;
-  readonly onFiring?: (firing: Firing) => void;
+  readonly span?: NoiseSpan | undefined;
+  /** Told of every neuron layer; what it returns, [batch, …], is gathered over all times in `measured`. */
+  readonly measure?: ((firing: Firing) => tf.Tensor) | undefined;
+  readonly measured?: tf.Tensor[] | undefined;
   /** Multiplies the σ of every neuron, and of no readout; a scalar. */
   readonly noiseScale?: tf.Tensor | undefined;
+  /** Products with weights; inside a scan they are its own. */
+  readonly product?: Product | undefined;
 }
 
 /** The training interpreter: layers act on means and variances, neurons sample (docs/method.md). */
-export function momentsOps({ spike, relaxed, noise, onFiring, noiseScale }: MomentsOptions): Ops<Moments> {
+export function momentsOps(options: MomentsOptions): Ops<Moments> {
+  const { steps = 1, spike, relaxed, noise, measure, measured, noiseScale, span = 'step' } = options;
+  const product = options.product ?? plainProduct;
+
   const deviationOf = (x: Moments): tf.Tensor | undefined => {
     const total = sum(x.variance, x.firingVariance);
     return total && broadcast(tf.sqrt(total), x.mean.shape);
   };
 
+  /** ε for a neuron or readout of that deviation: drawn here, or what the draw of the sequence comes to. */
+  const noiseOf = (x: Moments, deviation: tf.Tensor, by: 'neuron' | 'readout'): tf.Tensor => {
+    const drawn = sum(x.deviation, x.firingDeviation);
+    return drawn ? withoutGradient(tf.div, drawn, deviation) : noise(x.mean.shape, by);
+  };
+
   return {
     linear: (x, weight) => ({
-      mean: tf.matMul(x.mean as tf.Tensor2D, weight.mean as tf.Tensor2D),
-      ...(weight.variance && { variance: varianceOfSum(x, weight.variance) }),
+      mean: product(x.mean, weight.mean),
+      ...(weight.variance && { variance: varianceOfSum(product, x, weight.variance) }),
+      ...(weight.variance &&
+        span === 'sequence' && { deviation: deviationOfSum(x, weight, weight.variance, steps, noise) }),
     }),
 
-    multiply: (x, factor) => ({
-      mean: tf.mul(x.mean, factor.mean),
-      ...variancesOf(x, factor.scalesMeanOnly ? undefined : tf.square(factor.mean)),
-    }),
+    multiply: (x, factor) => {
+      const by = typeof factor === 'number' ? tf.scalar(factor) : factor.mean;
+      const keeps = typeof factor !== 'number' && factor.scalesMeanOnly;
+      return { mean: tf.mul(x.mean, by), ...(keeps ? spreadOf(x) : scaledSpread(x, by)) };
+    },
 
     add: (x, term) => {
-      const variance = sum(x.variance, term.variance);
-      const firingVariance = sum(x.firingVariance, term.firingVariance);
+      const biasDraw =
+        span === 'sequence' && term.firingVariance && term.mean.rank < x.mean.rank
+          ? biasDeviation(x, term.firingVariance, steps, noise)
+          : term.firingDeviation;
       return {
         mean: tf.add(x.mean, term.mean),
-        ...(variance && { variance }),
-        ...(firingVariance && { firingVariance }),
+        ...spreadOf({
+          mean: x.mean,
+          ...present({
+            variance: sum(x.variance, term.variance),
+            firingVariance: sum(x.firingVariance, term.firingVariance),
+            deviation: sum(x.deviation, term.deviation),
+            firingDeviation: sum(x.firingDeviation, biasDraw),
+          }),
+        }),
       };
     },
 
-    spike: (membrane, threshold) => {
+    spike: (membrane, threshold, current = membrane) => {
       const unscaled = deviationOf(membrane);
       if (!unscaled)
         throw new Error('a neuron fires on a certain current: its gradient would be zero everywhere');
       const deviation = noiseScale ? tf.mul(unscaled, noiseScale) : unscaled;
-      onFiring?.({ membrane: membrane.mean, threshold, deviation });
-      const drive = tf.sub(membrane.mean, threshold);
-      const mean = spike(drive, deviation, noise(membrane.mean.shape, 'neuron'));
-      return relaxed ? { mean } : { mean, binary: true };
+      const limit = typeof threshold === 'number' ? threshold : threshold.mean;
+      const drive = tf.sub(membrane.mean, limit);
+      const spikes = spike(drive, deviation, noiseOf(membrane, unscaled, 'neuron'));
+      if (measure) {
+        const firing: Firing = {
+          membrane: membrane.mean,
+          threshold: limit,
+          deviation,
+          current: current.mean,
+          currentDeviation: current === membrane ? deviation : (deviationOf(current) ?? deviation),
+          spikes,
+        };
+        measured?.push(measure(firing));
+      }
+      return relaxed ? { mean: spikes } : { mean: spikes, binary: true };
     },
+
+    leak: (membrane, decay) => {
+      const by = typeof decay === 'number' ? tf.scalar(decay) : decay.mean;
+      // The noise of a bias belongs to the moment that is over.
+      const { variance, deviation } = scaledSpread(membrane, by);
+      return { mean: tf.mul(membrane.mean, by), ...present({ variance, deviation }) };
+    },
+
+    reset: (membrane, spikes, threshold, to) => {
+      const limit = typeof threshold === 'number' ? threshold : threshold.mean;
+      const lost = tf.mul(spikes.mean, to === 'zero' ? membrane.mean : limit);
+      const { variance, deviation } = membrane;
+      return { mean: tf.sub(membrane.mean, lost), ...present({ variance, deviation }) };
+    },
+
+    detach: (x) => ({ ...x, mean: stopGradient(x.mean) }),
 
     read: (current) => {
       const deviation = deviationOf(current);
       return {
         mean: deviation
-          ? tf.add(current.mean, tf.mul(deviation, noise(current.mean.shape, 'readout')))
+          ? tf.add(current.mean, tf.mul(deviation, noiseOf(current, deviation, 'readout')))
           : current.mean,
       };
     },
+
+    overTime: (x, how) => (steps === 1 ? x : { mean: overTime[how](byTime(x.mean, steps)) }),
+
+    scan: (scan) => scanMoments(scan, options, momentsOps),
   };
 }
+
+/** [time × batch, …] as [time, batch, …]. */
+export const byTime = (x: tf.Tensor, steps: number): tf.Tensor =>
+  tf.reshape(x, [steps, -1, ...x.shape.slice(1)]);
+
+const overTime: Record<OverTime, (x: tf.Tensor) => tf.Tensor> = {
+  mean: (x) => tf.mean(x, 0),
+  maximum: (x) => tf.max(x, 0),
+  last: (x) => {
+    const [times = 1, ...rest] = x.shape;
+    return tf.reshape(tf.slice(x, [times - 1, ...rest.map(() => 0)], [1, ...rest]), rest);
+  },
+};
 
 const sum = (a: tf.Tensor | undefined, b: tf.Tensor | undefined): tf.Tensor | undefined =>
   a && b ? tf.add(a, b) : (a ?? b);
 
-/** The variances of a value, multiplied by a factor where there is one. */
-function variancesOf({ variance, firingVariance }: Moments, factor?: tf.Tensor) {
-  const scaled = (x: tf.Tensor): tf.Tensor => (factor ? tf.mul(x, factor) : x);
-  return {
-    ...(variance && { variance: scaled(variance) }),
-    ...(firingVariance && { firingVariance: scaled(firingVariance) }),
-  };
+type Spread = Pick<Moments, 'variance' | 'firingVariance' | 'deviation' | 'firingDeviation'>;
+
+/** The fields that are there. */
+function present(fields: { readonly [Key in keyof Spread]: tf.Tensor | undefined }): Spread {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+const spreadOf = ({ variance, firingVariance, deviation, firingDeviation }: Moments): Spread =>
+  present({ variance, firingVariance, deviation, firingDeviation });
+
+/** The spread of a value multiplied by a factor. */
+function scaledSpread(x: Moments, by: tf.Tensor): Spread {
+  const squared = (tensor: tf.Tensor | undefined) => tensor && tf.mul(tensor, tf.square(by));
+  const scaled = (tensor: tf.Tensor | undefined) => tensor && tf.mul(tensor, by);
+  return present({
+    variance: squared(x.variance),
+    firingVariance: squared(x.firingVariance),
+    deviation: scaled(x.deviation),
+    firingDeviation: scaled(x.firingDeviation),
+  });
 }
 
 const broadcast = (x: tf.Tensor, shape: number[]): tf.Tensor =>
@@ -111,15 +212,52 @@ const broadcast = (x: tf.Tensor, shape: number[]): tf.Tensor =>
  * @param variance [in, out]; or [1, out], [1, 1] where all inputs, or all weights, share it: Σ x² then takes the
  *   place of a matrix product
  */
-function varianceOfSum({ mean, binary }: Moments, variance: tf.Tensor): tf.Tensor {
-  const squares = (binary ? mean : tf.square(mean)) as tf.Tensor2D;
-  const squared = (variance.shape[0] === 1 ? tf.sum(squares, -1, true) : squares) as tf.Tensor2D;
-  return tf.customGrad((weightVariance, save) => {
-    (save as tf.GradSaveFunc)([squared]);
-    return {
-      value: tf.matMul(squared, weightVariance as tf.Tensor2D),
-      gradFunc: (gradient: tf.Tensor, saved: tf.Tensor[]) =>
-        tf.matMul(saved[0] as tf.Tensor2D, gradient as tf.Tensor2D, true, false),
-    };
-  })(variance);
+function varianceOfSum(product: Product, { mean, binary }: Moments, variance: tf.Tensor): tf.Tensor {
+  const squares = binary ? mean : tf.square(mean);
+  const squared = variance.shape[0] === 1 ? tf.sum(squares, -1, true) : squares;
+  return product(squared, variance, { detached: true });
+}
+
+/** ±1, each as probable: the sign of noise. */
+const signOf = (noise: tf.Tensor): tf.Tensor =>
+  tf.sub(tf.mul(tf.cast(tf.greater(noise, 0), 'float32'), 2), 1);
+
+/**
+ * What one draw of the weights, σ ⊙ ε, adds to a sum at every time. All examples share ε, and signs of their own for
+ * every input and output make their draws uncorrelated (flipout: Wen et al. 2018, arXiv 1803.04386).
+ */
+function deviationOfSum(
+  x: Moments,
+  weight: Moments,
+  variance: tf.Tensor,
+  steps: number,
+  noise: DrawNoise,
+): tf.Tensor {
+  const [inputs, outputs] = weight.mean.shape as [number, number];
+  const batch = (x.mean.shape[0] as number) / steps;
+  const [draw, ofInputs, ofOutputs] = [
+    noise([inputs, outputs], 'weight'),
+    noise([batch, inputs], 'sign'),
+    noise([batch, outputs], 'sign'),
+  ];
+  const flat = (tensor: tf.Tensor) => tf.reshape(tensor, [steps * batch, -1]) as tf.Tensor2D;
+  return withoutGradient(
+    (values, weightVariance) => {
+      const weights = tf.mul(draw, tf.sqrt(weightVariance)) as tf.Tensor2D;
+      const flipped = flat(tf.mul(byTime(values, steps), signOf(ofInputs)));
+      return flat(tf.mul(byTime(tf.matMul(flipped, weights), steps), signOf(ofOutputs)));
+    },
+    x.mean,
+    variance,
+  );
+}
+
+/** What one draw of a bias adds at every time: its own for every unit and example. */
+function biasDeviation(x: Moments, variance: tf.Tensor, steps: number, noise: DrawNoise): tf.Tensor {
+  const [rows = 1, ...units] = x.mean.shape;
+  const drawn = noise([rows / steps, ...units], 'bias');
+  return withoutGradient((ofBias) => {
+    const everyTime = tf.mul(tf.mul(drawn, tf.sqrt(ofBias)), tf.ones([steps, ...drawn.shape]));
+    return tf.reshape(everyTime, x.mean.shape);
+  }, variance);
 }

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Shape } from '../schemas/layer.ts';
-import { forward, type Model, parametersOf } from '../schemas/model.ts';
+import { forward, type Model, parametersOf, stepsOf } from '../schemas/model.ts';
+import type { Ops } from '../schemas/ops.ts';
 import type { Estimator } from './estimators/index.ts';
 import type { PosteriorChoice } from './families/index.ts';
-import { type Firing, momentsOps } from './moments.ts';
+import { type Firing, momentsOps, type NoiseSpan } from './moments.ts';
 import { parameterMoments } from './posterior.ts';
 
 export type Tensors = Readonly<Record<string, tf.Tensor>>;
@@ -15,28 +16,47 @@ export interface NoisyOptions {
   readonly posterior: PosteriorChoice;
   /** Whether the noise scale is other than 1 anywhere in training. */
   readonly annealing: boolean;
+  /** Whether weights are drawn anew for every step (default), or once for all steps of a sequence. */
+  readonly noise?: NoiseSpan | undefined;
+}
+
+/** What a noisy network said. */
+export interface NoisyAnswer {
+  /** [batch, classes] */
+  readonly logits: tf.Tensor;
+  /** What `measure` made of each layer of neurons, in the order of the layers, [time × batch, …]. */
+  readonly measured: readonly tf.Tensor[];
 }
 
 /**
  * Runs a network on moments, its neurons and readout sampling.
  *
- * @param fed `inputs`, the noises that `drawsOf` names, and `noiseScale` where it is annealed
+ * @param fed `inputs` [time × batch, …], the noises that `drawsOf` names, and `noiseScale` where it is annealed
+ * @param measure is told of every layer of neurons at every time
  */
-export function noisyForward(options: NoisyOptions, learned: Tensors, fed: Tensors) {
-  const { model, estimator, posterior, annealing } = options;
-  const firings: Firing[] = [];
+export function noisyForward(
+  options: NoisyOptions,
+  learned: Tensors,
+  fed: Tensors,
+  measure?: (firing: Firing) => tf.Tensor,
+): NoisyAnswer {
+  const { model, estimator, posterior, annealing, noise: span } = options;
+  const measured: tf.Tensor[] = [];
   let drawn = 0;
   const ops = momentsOps({
+    steps: stepsOf(model),
     spike: estimator.spike,
     relaxed: estimator.relaxed,
+    span,
     noise: (shape, by) =>
       by === 'neuron' && estimator.noise === 'none' ? tf.zeros([...shape]) : tensor(fed, `noise.${drawn++}`),
-    onFiring: (firing) => firings.push(firing),
+    measure,
+    measured,
     noiseScale: annealing ? tensor(fed, 'noiseScale') : undefined,
   });
   const parameters = parameterMoments(model, learned, posterior);
   const logits = forward(ops, model, parameters, { mean: tensor(fed, 'inputs') });
-  return { logits: logits.mean, firings };
+  return { logits: logits.mean, measured };
 }
 
 /** Noise that a network is fed. */
@@ -46,28 +66,81 @@ export interface Draw {
   readonly noise: Exclude<Estimator['noise'], 'none'>;
 }
 
-/** The noise that a network draws, in the order it draws it: its neurons what the estimator wants, the readout normal. */
-export function drawsOf(model: Model, batchSize: number, estimator: Estimator): Draw[] {
+/** A value of which only the shape is known; whether noise comes with it as with a bias. */
+interface Sized {
+  readonly shape: Shape;
+  readonly bias?: boolean;
+}
+
+/**
+ * The noise that a network draws, in the order it draws it: its neurons what the estimator wants, all other normal.
+ *
+ * A dry run of the layers' equations on shapes alone finds every draw, whatever the layers are.
+ */
+export function drawsOf(
+  model: Model,
+  batchSize: number,
+  estimator: Pick<Estimator, 'noise'>,
+  span: NoiseSpan = 'step',
+): Draw[] {
   const draws: Draw[] = [];
-  const drawing =
-    (noise: Estimator['noise']) =>
-    (shape: Shape): Shape => {
-      if (noise !== 'none') draws.push({ name: `noise.${draws.length}`, shape, noise });
-      return shape;
-    };
-  // A dry run of the layers' equations on shapes alone finds every draw, whatever the layers are.
-  forward<Shape>(
-    {
-      linear: (x, weight) => [...x.slice(0, -1), weight.at(-1) as number],
+  const draw = (shape: Shape, noise: Estimator['noise']): void => {
+    if (noise !== 'none') draws.push({ name: `noise.${draws.length}`, shape, noise });
+  };
+
+  /** @param times of every shape inside; @param scanned steps of the scan that runs, if one does */
+  const opsIn = (times: number, scanned?: number): Ops<Sized> => {
+    const atEveryStep = (shape: Shape): Shape => (scanned === undefined ? shape : [scanned, ...shape]);
+    return {
+      linear(x, { shape: [inputs = 0, outputs = 0] }) {
+        const batch = (x.shape[0] as number) / times;
+        if (span === 'sequence') {
+          draw([inputs, outputs], 'gaussian');
+          draw([batch, inputs], 'gaussian');
+          draw([batch, outputs], 'gaussian');
+        }
+        return { shape: [...x.shape.slice(0, -1), outputs] };
+      },
       multiply: (x) => x,
-      add: (x) => x,
-      spike: drawing(estimator.noise),
-      read: drawing('gaussian'),
-    },
-    model,
-    Object.fromEntries(Object.entries(parametersOf(model)).map(([name, { shape }]) => [name, shape])),
-    [batchSize, ...model.input.shape],
+      add(x, term) {
+        if (span === 'sequence' && term.bias) {
+          const [rows = 1, ...units] = x.shape;
+          draw([rows / times, ...units], 'gaussian');
+        }
+        return x;
+      },
+      spike(membrane) {
+        if (span === 'step') draw(atEveryStep(membrane.shape), estimator.noise);
+        return membrane;
+      },
+      leak: (membrane) => membrane,
+      reset: (membrane) => membrane,
+      detach: (x) => x,
+      read(current) {
+        if (span === 'step') draw(atEveryStep(current.shape), 'gaussian');
+        return current;
+      },
+      overTime: (x) => ({ shape: [(x.shape[0] as number) / times, ...x.shape.slice(1)] }),
+      scan({ input, parameters, state, step }) {
+        const [rows = 1, ...features] = input.shape;
+        const batch = rows / times;
+        const before = Object.fromEntries(
+          Object.entries(state).map(([name, shape]): [string, Sized] => [name, { shape: [batch, ...shape] }]),
+        );
+        const inner = opsIn(1, times === 1 ? undefined : times);
+        const [{ shape }] = step(inner, parameters, before, { shape: [batch, ...features] });
+        return { shape: [rows, ...shape.slice(1)] };
+      },
+    };
+  };
+  const parameters = Object.fromEntries(
+    Object.entries(parametersOf(model)).map(([name, { shape, role }]): [string, Sized] => [
+      name,
+      { shape, bias: role === 'bias' },
+    ]),
   );
+  const steps = stepsOf(model);
+  forward(opsIn(steps), model, parameters, { shape: [steps * batchSize, ...model.input.shape] });
   return draws;
 }
 

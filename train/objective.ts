@@ -8,23 +8,43 @@ export const crossEntropy = (targets: tf.Tensor, logits: tf.Tensor): tf.Tensor =
   tf.neg(tf.div(tf.sum(tf.mul(targets, tf.logSoftmax(logits))), logits.shape[0] as number));
 
 /**
- * The forms of the penalty that keeps neurons near their threshold, where straight-through has no second-order
- * bias (docs/method.md): the sum over units, averaged over the batch, of the square of
+ * Mean over the batch of −log N(target; prediction, σ²) in nats, summed over the outputs:
+ * Σ (y − ŷ)²/(2σ²) + log σ + ½ log 2π.
  *
+ * @param targets y and predictions ŷ, both [batch, outputs]
+ * @param deviation σ > 0
+ */
+export function gaussianLoss(targets: tf.Tensor, predictions: tf.Tensor, deviation: number): tf.Tensor {
+  const [batch, outputs] = predictions.shape as [number, number];
+  const squares = tf.sum(tf.square(tf.sub(targets, predictions)));
+  const constant = outputs * (Math.log(deviation) + 0.5 * Math.log(2 * Math.PI));
+  return tf.add(tf.div(squares, batch * 2 * deviation ** 2), constant);
+}
+
+/**
+ * The forms of the penalty that keeps neurons near their threshold, where straight-through has no second-order
+ * bias (docs/method.md): the sum over times and units, averaged over the batch, of the square of
+ *
+ * - `current`: I/σ_I, what comes in at a step over its own standard deviation
  * - `membrane`: U/σ
  * - `bias`: (U − θ)/σ, the neuron's distance from its threshold
  */
 export const penaltyForms = {
-  membrane: ({ membrane, deviation }: Firing) => tf.div(membrane, deviation),
-  bias: ({ membrane, threshold, deviation }: Firing) => tf.div(tf.sub(membrane, threshold), deviation),
+  current: ({ current, currentDeviation }) => tf.div(current, currentDeviation),
+  membrane: ({ membrane, deviation }) => tf.div(membrane, deviation),
+  bias: ({ membrane, threshold, deviation }) => tf.div(tf.sub(membrane, threshold), deviation),
 } satisfies Record<string, (firing: Firing) => tf.Tensor>;
 
 export type PenaltyForm = keyof typeof penaltyForms;
 
-/** The penalty over all neuron layers. */
-export function penalty(form: PenaltyForm, firings: readonly Firing[]): tf.Tensor {
-  const terms = firings.map((firing) =>
-    tf.div(tf.sum(tf.square(penaltyForms[form](firing))), firing.membrane.shape[0] as number),
-  );
-  return terms.length > 0 ? tf.addN(terms) : tf.scalar(0);
-}
+/** What each example of a batch adds to the penalty at one time in one layer: [batch]. */
+export const penaltyTerm =
+  (form: PenaltyForm) =>
+  (firing: Firing): tf.Tensor => {
+    const squares = tf.square(penaltyForms[form](firing));
+    return tf.sum(tf.reshape(squares, [squares.shape[0] as number, -1]), -1);
+  };
+
+/** The penalty of all layers and times. @param batch number of examples */
+export const penalty = (terms: readonly tf.Tensor[], batch: number): tf.Tensor =>
+  terms.length > 0 ? tf.div(tf.addN(terms.map((term) => tf.sum(term))), batch) : tf.scalar(0);

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Parameter, type ParameterRole, sizeOf } from '../schemas/layer.ts';
 import { type Model, parametersOf } from '../schemas/model.ts';
-import { type Family, type LearnedTensor, learnedShapes } from '../schemas/posterior.ts';
+import { type Family, type LearnedTensor, learnedShapes, rawOfDecay } from '../schemas/posterior.ts';
+import { offDiagonal } from './engine/constants.ts';
 import {
   bernoulliChoice,
   familyOf,
@@ -47,6 +48,10 @@ export function initialPosterior(
     const parameter = parameters[owner] as Parameter;
     if (parameter.role === 'weight') {
       family.startWeight(data, name, parameter, initial);
+    } else if (parameter.role === 'decay') {
+      data.fill(rawOfDecay(parameter.start as number));
+    } else if (parameter.role === 'threshold') {
+      data.fill(parameter.start as number);
     } else if (part === 'rho') {
       data.fill(initial.biasRho);
     } else if (parameter.role === 'gain') {
@@ -83,6 +88,8 @@ const asMoments: Record<ParameterRole, (learned: Learned, family: WeightFamily) 
   weight: (learned, family) => family.weight(learned),
   gain: (learned, family) => family.gain(learned),
   bias: (learned) => ({ mean: learned('value'), firingVariance: tf.square(tf.softplus(learned('rho'))) }),
+  decay: (learned) => ({ mean: tf.exp(tf.div(-1, tf.softplus(learned('raw')))) }),
+  threshold: (learned) => ({ mean: learned('value') }),
 };
 
 type Tensors = Readonly<Record<string, tf.Tensor>>;
@@ -103,9 +110,21 @@ export function parameterMoments(
 ): Record<string, Moments> {
   const family = familyOf(choice);
   const moments: Record<string, Moments> = {};
-  for (const [name, { role }] of Object.entries(parametersOf(model)))
-    moments[name] = asMoments[role](partsOf(name, learned), family);
+  for (const [name, parameter] of Object.entries(parametersOf(model))) {
+    const whole = asMoments[parameter.role](partsOf(name, learned), family);
+    moments[name] = parameter.noSelfConnection ? withoutSelf(whole, parameter) : whole;
+  }
   return moments;
+}
+
+/**
+ * Weights of units on each other, of which none is on its own unit. A variance that inputs share stays whole, as in
+ * the authors' code: a unit's own spike then adds to its noise.
+ */
+function withoutSelf({ mean, variance, ...rest }: Moments, { shape: [size = 0] }: Parameter): Moments {
+  const others = offDiagonal(size);
+  const spread = variance && (variance.shape[0] === 1 ? variance : tf.mul(variance, others));
+  return { ...rest, mean: tf.mul(mean, others), ...(spread && { variance: spread }) };
 }
 
 /** KL divergence in nats of the weights' posterior from their prior. */
@@ -117,7 +136,14 @@ export function weightDivergence(
   const family = familyOf(choice);
   const terms = Object.entries(parametersOf(model))
     .filter(([, { role }]) => role === 'weight')
-    .map(([name]) => family.divergence(partsOf(name, learned)));
+    .map(([name, { shape, noSelfConnection }]) => {
+      const whole = partsOf(name, learned);
+      // A weight that is not there is as its prior has it: 0 adds nothing to the divergence that training can change.
+      const others = noSelfConnection && offDiagonal(shape[0] as number);
+      return family.divergence((part) =>
+        others && part !== 'rho' ? tf.mul(whole(part), others) : whole(part),
+      );
+    });
   return tf.addN(terms);
 }
 

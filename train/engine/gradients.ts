@@ -93,16 +93,72 @@ const rules: readonly GradientRule[] = [
     gradient: (dy, [x]) => ({ x: () => tf.reshape(dy, (x as tf.Tensor).shape) }),
   },
   {
-    kernel: 'Sum',
+    kernel: 'Exp',
+    output: true,
+    gradient: (dy, [y]) => ({ x: () => tf.mul(dy, y as tf.Tensor) }),
+  },
+  {
+    kernel: 'Slice',
     inputs: ['x'],
-    gradient: (dy, [x], { axis }) => {
+    gradient: (dy, [x], { begin, size }) => {
       const { shape } = x as tf.Tensor;
-      const axes = tf.util.parseAxisParam(axis as number[], shape);
-      const kept = shape.map((size, index) => (axes.includes(index) ? 1 : size));
-      return { x: () => tf.mul(tf.reshape(dy, kept), tf.ones(shape)) };
+      const starts = begin as number[];
+      const paddings = shape.map((length, axis): [number, number] => {
+        const taken = (size as number[])[axis] as number;
+        const start = starts[axis] as number;
+        return [start, taken < 0 ? 0 : length - start - taken];
+      });
+      return { x: () => tf.pad(dy, paddings) };
     },
   },
+  {
+    kernel: 'Pack',
+    gradient: (dy, saved, { axis }) => {
+      const slices = tf.unstack(dy, axis as number);
+      return Object.fromEntries(saved.map((_, index) => [index, () => slices[index] as tf.Tensor]));
+    },
+  },
+  {
+    kernel: 'Unpack',
+    gradient: (dy, _saved, { axis }) => ({
+      value: () => tf.stack(dy as unknown as tf.Tensor[], axis as number),
+    }),
+  },
+  {
+    // Where several numbers are the largest, the gradient goes to all of them.
+    kernel: 'Max',
+    inputs: ['x'],
+    output: true,
+    gradient: (dy, [x, y], { reductionIndices }) => {
+      const { tensor, kept } = unreduced(x as tf.Tensor, reductionIndices as number[]);
+      return {
+        x: () =>
+          tf.mul(tensor(dy), tf.cast(tf.equal(x as tf.Tensor, tf.reshape(y as tf.Tensor, kept)), 'float32')),
+      };
+    },
+  },
+  {
+    kernel: 'Mean',
+    inputs: ['x'],
+    gradient: (dy, [x], { axis }) => {
+      const { size } = x as tf.Tensor;
+      const { tensor } = unreduced(x as tf.Tensor, axis as number[]);
+      return { x: () => tf.mul(tensor(dy), dy.size / size) };
+    },
+  },
+  {
+    kernel: 'Sum',
+    inputs: ['x'],
+    gradient: (dy, [x], { axis }) => ({ x: () => unreduced(x as tf.Tensor, axis as number[]).tensor(dy) }),
+  },
 ];
+
+/** Spreads the gradient of a reduction over the axes that were reduced. */
+function unreduced({ shape }: tf.Tensor, axis: number[]) {
+  const axes = tf.util.parseAxisParam(axis, shape);
+  const kept = shape.map((size, index) => (axes.includes(index) ? 1 : size));
+  return { kept, tensor: (gradient: tf.Tensor) => tf.mul(tf.reshape(gradient, kept), tf.ones(shape)) };
+}
 
 /** Sums a gradient over the axes along which its operand was broadcast. */
 function reduceTo(gradient: tf.Tensor, operand: tf.Tensor | undefined): tf.Tensor {
@@ -111,6 +167,9 @@ function reduceTo(gradient: tf.Tensor, operand: tf.Tensor | undefined): tf.Tenso
   return tf.reshape(axes.length > 0 ? tf.sum(gradient, axes) : gradient, shape);
 }
 
+/** Kernels whose inputs are a list. */
+const takesList: ReadonlySet<string> = new Set(['AddN', 'Pack']);
+
 /** Tells tfjs the gradients it does not have yet. */
 export function registerGradients(): void {
   for (const { kernel, inputs, output, gradient } of rules) {
@@ -118,8 +177,9 @@ export function registerGradients(): void {
     tf.registerGradient({
       kernelName: kernel,
       ...(inputs && { inputsToSave: [...inputs] }),
-      ...(kernel === 'AddN' && { saveAllInputs: true }),
+      ...(takesList.has(kernel) && { saveAllInputs: true }),
       ...(output && { outputsToSave: [true] }),
+      // A kernel with several results has as many gradients, which its rule expects.
       gradFunc: (dy, saved, attributes) => gradient(dy as tf.Tensor, saved, attributes),
     });
   }

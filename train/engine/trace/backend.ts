@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isConstant } from '../constants.ts';
 import { kernels } from './kernels/index.ts';
+import type { Tracing } from './kernels/kernel.ts';
 import { type Content, type Recorder, splat, type Traced, type TracedType } from './recorder.ts';
 
 const NAME = 'bitspike-trace';
@@ -47,6 +49,9 @@ class TracingBackend extends tf.KernelBackend {
 
   /** tfjs made a tensor from numbers of JavaScript. */
   override write(values: tf.BackendValues, shape: number[], type: tf.DataType): tf.DataId {
+    if (this.recorder && isConstant(values as Float32Array)) {
+      return this.put(this.recorder.tensor(values as Float32Array, shape)).dataId;
+    }
     const [first = 0] = values as Float32Array;
     if ((values as Float32Array).some((value) => value !== first)) {
       throw new Error(
@@ -97,7 +102,8 @@ function tracingBackend(): TracingBackend {
         for (const [name, info] of Object.entries(inputs)) {
           if (info) operands[name] = created.traced(info);
         }
-        return created.put(kernel(created.recorder, operands, attrs ?? {}));
+        const results = kernel(created.recorder, operands, attrs ?? {}, tracingOf(created));
+        return Array.isArray(results) ? results.map((result) => created.put(result)) : created.put(results);
       },
     });
   }
@@ -106,10 +112,25 @@ function tracingBackend(): TracingBackend {
 }
 
 /** The doors between tensors of tfjs and values of a graph while a function is traced. */
-export interface TraceDoors {
-  tensor(traced: Traced): tf.Tensor;
-  traced(tensor: tf.Tensor): Traced;
-}
+export type TraceDoors = Tracing;
+
+const tracingOf = (tracing: TracingBackend): Tracing => ({
+  tensor: (traced) => tf.engine().makeTensorFromTensorInfo(tracing.put(traced)),
+  traced: (tensor) => tracing.traced(tensor),
+  within(recorder, run) {
+    const outer = tracing.recorder;
+    tracing.recorder = recorder;
+    try {
+      const results: ReturnType<typeof run>[] = [];
+      tf.tidy(() => {
+        results.push(run());
+      });
+      return results[0] as ReturnType<typeof run>;
+    } finally {
+      tracing.recorder = outer;
+    }
+  },
+});
 
 /**
  * Runs a function of tfjs operations so that they are recorded, and puts the backend that was there back.
@@ -124,12 +145,7 @@ export async function recordWith(recorder: Recorder, run: (doors: TraceDoors) =>
   tracing.recorder = recorder;
   try {
     await tf.setBackend(NAME);
-    tf.tidy(() =>
-      run({
-        tensor: (traced) => tf.engine().makeTensorFromTensorInfo(tracing.put(traced)),
-        traced: (tensor) => tracing.traced(tensor),
-      }),
-    );
+    tf.tidy(() => run(tracingOf(tracing)));
   } catch (cause) {
     throw namingKernel(cause);
   } finally {

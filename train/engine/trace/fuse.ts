@@ -1,5 +1,5 @@
 import type { Attribute, Graph, Node, Value } from '../../../schemas/onnx/index.ts';
-import { float } from '../../../schemas/onnx/index.ts';
+import { float, valuesRead } from '../../../schemas/onnx/index.ts';
 
 /** What fusing needs to know of a value besides the graph. */
 export interface KnownValues {
@@ -18,7 +18,7 @@ export interface KnownValues {
 export function fuseProducts(graph: Graph, known: KnownValues): void {
   const uses = new Map<string, number>();
   const count = (value: string) => uses.set(value, (uses.get(value) ?? 0) + 1);
-  for (const { inputs } of graph.nodes) inputs.forEach(count);
+  for (const node of graph.nodes) valuesRead(node).forEach(count);
   for (const { name } of graph.outputs) count(name);
 
   const products = new Map<string, Node>();

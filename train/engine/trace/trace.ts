@@ -1,4 +1,5 @@
-import { defineOnnxModel, Graph, removeUnused, writeModel } from '../../../schemas/onnx/index.ts';
+import * as tf from '@tensorflow/tfjs-core';
+import { defineOnnxModel, Graph, removeUnused, valuesRead, writeModel } from '../../../schemas/onnx/index.ts';
 import type { Shapes, StepFunction, Tensors } from '../../step.ts';
 import { registerGradients } from '../gradients.ts';
 import { recordWith, type TraceDoors } from './backend.ts';
@@ -27,7 +28,10 @@ export interface Wanted {
 }
 
 /** Runs a step once on symbols and returns what it computes as ONNX. */
-export async function traceStep(step: StepFunction, wanted: Wanted): Promise<TracedStep> {
+export async function traceStep(
+  step: Pick<StepFunction, 'state' | 'feeds' | 'run'>,
+  wanted: Wanted,
+): Promise<TracedStep> {
   registerGradients();
   const graph = new Graph('training_step');
   const recorder = new Recorder(graph);
@@ -42,11 +46,13 @@ export async function traceStep(step: StepFunction, wanted: Wanted): Promise<Tra
       reports: publish(result.reports, wanted.reports),
       gradients: publish(result.gradients, wanted.gradients ? Object.keys(result.gradients) : []),
     };
+    // A step keeps its reports from being tidied away.
+    tf.dispose(result.reports as tf.NamedTensorMap);
   });
 
   removeUnused(graph);
   fuseProducts(graph, recorder);
-  const read = new Set<string>(graph.nodes.flatMap(({ inputs }) => inputs));
+  const read = new Set<string>(graph.nodes.flatMap(valuesRead));
   graph.replace({ inputs: graph.inputs.filter(({ name }) => read.has(name)) });
   return {
     ...outputs,

@@ -1,3 +1,4 @@
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Recorder, Traced } from '../recorder.ts';
 
 /** Operands of a kernel by the names that tfjs gives them. */
@@ -6,8 +7,24 @@ export type Operands = Readonly<Record<string, Traced>>;
 /** Attributes of a kernel, as tfjs passes them. */
 export type KernelAttributes = Readonly<Record<string, unknown>>;
 
+/** What a kernel needs whose body is itself a function of tfjs operations. */
+export interface Tracing {
+  tensor(traced: Traced): tf.Tensor;
+  traced(tensor: tf.Tensor): Traced;
+  /** Runs a function whose operations another recorder writes. */
+  within<T>(recorder: Recorder, run: () => T): T;
+}
+
 /** Records what a tfjs kernel computes as nodes of an ONNX graph, and tells the shape and type of the result. */
 export type Kernel = (recorder: Recorder, operands: Operands, attributes: KernelAttributes) => Traced;
+
+/** A kernel with a body, and several results. */
+export type BodyKernel = (
+  recorder: Recorder,
+  operands: Operands,
+  attributes: KernelAttributes,
+  tracing: Tracing,
+) => Traced[];
 
 export type KernelTable = Readonly<Record<string, Kernel>>;
 

@@ -35,4 +35,32 @@ export const shaping: KernelTable = {
     );
     return scaled(turned, factorOf(x));
   },
+
+  // A box of `size` from `begin` on.
+  Slice: (recorder, operands, { begin, size }) => {
+    const x = operand(operands, 'x');
+    const start = begin as number[];
+    const shape = (size as number[]).map((length, axis) =>
+      length < 0 ? (x.shape[axis] as number) - (start[axis] as number) : length,
+    );
+    if (splatOf(x) !== undefined || util.arraysEqual(shape, [...x.shape])) return as(x, shape);
+    const ends = shape.map((length, axis) => length + (start[axis] as number));
+    const bounds = [recorder.integers(start), recorder.integers(ends)];
+    const axes = recorder.integers(shape.map((_, axis) => axis));
+    const box = recorder.traced('Slice', [recorder.value(unscaled(x)), ...bounds, axes], {}, shape, x.type);
+    return scaled(box, factorOf(x));
+  },
+
+  PadV2: (recorder, operands, { paddings, constantValue }) => {
+    const x = operand(operands, 'x');
+    const pairs = paddings as [number, number][];
+    const shape = x.shape.map((length, axis) => length + (pairs[axis]?.[0] ?? 0) + (pairs[axis]?.[1] ?? 0));
+    if (splatOf(x) === constantValue || util.arraysEqual(shape, [...x.shape])) return as(x, shape);
+    const widths = recorder.integers([
+      ...pairs.map(([before]) => before),
+      ...pairs.map(([, after]) => after),
+    ]);
+    const filling = recorder.scalar(constantValue as number, x.type);
+    return recorder.traced('Pad', [recorder.value(x), widths, filling], {}, shape, x.type);
+  },
 };

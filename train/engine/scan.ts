@@ -1,0 +1,153 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** `x · constant` inside a scan. Its gradient by the constant is one product over all times, outside the scan. */
+export type Product = (x: tf.Tensor, constant: tf.Tensor, options?: ProductOptions) => tf.Tensor;
+
+export interface ProductOptions {
+  /** No gradient flows to x. */
+  readonly detached?: true;
+}
+
+/** What one step of a scan is given. */
+export interface ScanGiven {
+  /** The same at every time. */
+  readonly constants: readonly tf.Tensor[];
+  /** What the step before left. */
+  readonly state: readonly tf.Tensor[];
+  /** The slices of this time. */
+  readonly inputs: readonly tf.Tensor[];
+  readonly product: Product;
+}
+
+export interface ScanResult {
+  /** Of the shapes of the state that was given. */
+  readonly state: readonly tf.Tensor[];
+  readonly outputs: readonly tf.Tensor[];
+}
+
+/** One step of a scan: a pure function of what it is given. */
+export type ScanBody = (given: ScanGiven) => ScanResult;
+
+export interface ScanOperands {
+  readonly constants: readonly tf.Tensor[];
+  readonly initial: readonly tf.Tensor[];
+  /** [time, …] each */
+  readonly sequences: readonly tf.Tensor[];
+}
+
+/** `x · weight` where no scan runs. */
+export const plainProduct: Product = (x, weight, options) => {
+  if (!options?.detached) return tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D);
+  return tf.customGrad((given, save) => {
+    (save as tf.GradSaveFunc)([x]);
+    return {
+      value: tf.matMul(x as tf.Tensor2D, given as tf.Tensor2D),
+      gradFunc: (gradient: tf.Tensor, [saved]: tf.Tensor[]) =>
+        tf.matMul(saved as tf.Tensor2D, gradient as tf.Tensor2D, true, false),
+    };
+  })(weight);
+};
+
+/** Kernels that a backend can have for scans; one that has none takes the steps one by one. */
+export const SCAN = 'Scan';
+export const SCAN_GRADIENT = 'ScanGradient';
+
+/** What the kernels are told besides tensors. */
+export interface ScanAttributes {
+  readonly body: ScanBody;
+  readonly constants: number;
+  readonly states: number;
+}
+
+/**
+ * Runs a step for every time, each on the state that the one before left. Gradients flow through all of it, but not
+ * to the initial state.
+ *
+ * @returns the outputs of all steps, [time, …] each
+ */
+export function scan(body: ScanBody, operands: ScanOperands): tf.Tensor[] {
+  if (tf.getKernel(SCAN, tf.getBackend()) === undefined) return unrolled(body, operands);
+  registerScanGradient();
+  const { constants, initial, sequences } = operands;
+  const attributes: ScanAttributes = { body, constants: constants.length, states: initial.length };
+  const found = run(SCAN, [...constants, ...initial, ...sequences], attributes);
+  // The states that each step found come first: the gradient needs them.
+  return found.slice(initial.length);
+}
+
+function unrolled(body: ScanBody, { constants, initial, sequences }: ScanOperands): tf.Tensor[] {
+  const slices = sequences.map((sequence) => tf.unstack(sequence));
+  const times = slices[0]?.length ?? 0;
+  const outputs: tf.Tensor[][] = [];
+  let state = initial;
+  for (let time = 0; time < times; time++) {
+    const inputs = slices.map((slice) => slice[time] as tf.Tensor);
+    const result = body({ constants, state, inputs, product: plainProduct });
+    state = result.state;
+    result.outputs.forEach((output, index) => {
+      outputs[index] ??= [];
+      outputs[index].push(output);
+    });
+  }
+  return outputs.map((list) => tf.stack(list));
+}
+
+const run = (kernel: string, inputs: readonly tf.Tensor[], attributes: ScanAttributes): tf.Tensor[] =>
+  tf
+    .engine()
+    .runKernel(
+      kernel,
+      inputs as unknown as tf.NamedTensorMap,
+      attributes as unknown as tf.NamedAttrMap,
+    ) as tf.Tensor[];
+
+/** More outputs than any scan has: all are kept for the gradient. */
+const ALL_OUTPUTS = new Array<boolean>(256).fill(true);
+
+function registerScanGradient(): void {
+  if (tf.getGradient(SCAN)) return;
+  tf.registerGradient({
+    kernelName: SCAN,
+    saveAllInputs: true,
+    outputsToSave: ALL_OUTPUTS,
+    gradFunc(given, saved, attributes) {
+      const told = attributes as unknown as ScanAttributes;
+      const { constants, states } = told;
+      const gradients = Array.isArray(given) ? (given as tf.Tensor[]) : [given as tf.Tensor];
+      const inputs = saved.slice(0, saved.length - gradients.length);
+      const outputs = saved.slice(inputs.length);
+      const initial = inputs.slice(constants, constants + states);
+      const sequences = inputs.slice(constants + states);
+      const operands = [
+        ...inputs.slice(0, constants),
+        ...outputs.slice(0, states),
+        ...sequences,
+        ...gradients.slice(states),
+      ];
+      const found = run(SCAN_GRADIENT, operands, told);
+      const all = [
+        ...found.slice(0, constants),
+        ...initial.map((tensor) => tf.zerosLike(tensor)),
+        ...found.slice(constants),
+      ];
+      return Object.fromEntries(all.map((tensor, index) => [String(index), () => tensor]));
+    },
+  });
+}
+
+/** A function of tensors through which no gradient flows. */
+export const withoutGradient = <Given extends tf.Tensor[]>(
+  compute: (...given: Given) => tf.Tensor,
+  ...given: Given
+): tf.Tensor =>
+  tf.customGrad((...inputs) => {
+    const tensors = inputs.slice(0, given.length) as Given;
+    const shapes = tensors.map(({ shape }) => shape);
+    return {
+      value: compute(...tensors),
+      gradFunc: () => shapes.map((shape) => tf.zeros(shape)),
+    };
+  })(...given);
+
+/** The same numbers, through which no gradient flows. */
+export const stopGradient = (x: tf.Tensor): tf.Tensor => withoutGradient((given) => tf.clone(given), x);

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { UserError } from '../schemas/errors.ts';
 import { checkOptions } from '../schemas/layer.ts';
+import { type GaussianLikelihood, kept } from '../schemas/likelihood.ts';
 import { type Model, parametersOf } from '../schemas/model.ts';
-import { checkPosterior, learnedTensor, type Posterior } from '../schemas/posterior.ts';
+import { checkPosterior, decayOfRaw, learnedTensor, type Posterior } from '../schemas/posterior.ts';
 import { Random } from '../schemas/random.ts';
 import { decisions, type FrozenTensor, type UncertainWeight, type Way } from './decisions.ts';
 import { layersOf, type Named } from './layers.ts';
@@ -31,10 +32,13 @@ export type FreezeOptions = z.input<typeof freezeSchema>;
 /** A network whose weights are decided, or an ensemble of them. */
 export interface Network {
   readonly model: Model;
-  readonly choice: FreezeChoice;
+  /** `recalibrated`: on how many examples the biases were moved after freezing, where they were. */
+  readonly choice: FreezeChoice & { readonly recalibrated?: number };
   /** One for `mean` and `real`, `count` for `sample`. */
   readonly members: readonly Member[];
   readonly classNames: readonly string[];
+  /** Of a regression; without it outputs are the logits of classes. */
+  readonly likelihood?: GaussianLikelihood;
 }
 
 /**
@@ -51,13 +55,13 @@ export interface Network {
 export function freeze(posterior: Posterior, options: FreezeOptions = { weights: 'mean' }): Network {
   const choice = checkOptions(freezeSchema, options, 'freeze');
   checkPosterior(posterior, 'freeze');
-  const { model, classNames } = posterior;
+  const { model, classNames, likelihood } = posterior;
   const count = choice.weights === 'sample' ? choice.count : 1;
   const seed = choice.weights === 'sample' ? choice.seed : 0;
   const members = Array.from({ length: count }, (_, index) =>
     freezeMember(posterior, choice.weights, (name) => Random.fromSeed(seed, `member ${index} ${name}`)),
   );
-  return { model, choice, classNames, members };
+  return { model, choice, classNames, ...kept(likelihood), members };
 }
 
 function freezeMember(posterior: Posterior, way: Way, randomOf: (name: string) => Random): Member {
@@ -73,15 +77,32 @@ function freezeMember(posterior: Posterior, way: Way, randomOf: (name: string) =
       weights: weights.map((weight) => uncertain(posterior, weight, randomOf)),
       gain: learnedTensor(posterior, `${gain.name}.value`).data,
     });
-    weights.forEach(({ name }, index) => {
-      member[name] = decided.weights[index] as FrozenTensor;
+    weights.forEach(({ name, noSelfConnection }, index) => {
+      const tensor = decided.weights[index] as FrozenTensor;
+      member[name] = noSelfConnection ? withoutSelf(tensor) : tensor;
     });
     member[gain.name] = { values: 'real', shape: gain.shape, data: decided.gain };
   }
   // What is learned as a point stays what it is.
-  for (const [name, { shape }] of Object.entries(parametersOf(posterior.model)))
-    member[name] ??= { values: 'real', shape, data: learnedTensor(posterior, `${name}.value`).data };
+  for (const [name, { role, shape }] of Object.entries(parametersOf(posterior.model))) {
+    member[name] ??= {
+      values: 'real',
+      shape,
+      data:
+        role === 'decay'
+          ? learnedTensor(posterior, `${name}.raw`).data.map(decayOfRaw)
+          : learnedTensor(posterior, `${name}.value`).data,
+    };
+  }
   return member;
+}
+
+/** 0 on the diagonal: a unit has no weight on itself. */
+function withoutSelf(tensor: FrozenTensor): FrozenTensor {
+  const [size = 0] = tensor.shape;
+  const data = tensor.data.slice();
+  for (let unit = 0; unit < size; unit++) data[unit * size + unit] = 0;
+  return { ...tensor, data } as FrozenTensor;
 }
 
 const uncertain = (

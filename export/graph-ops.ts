@@ -1,7 +1,8 @@
 import { UserError } from '../schemas/errors.ts';
-import type { Graph, Value } from '../schemas/onnx/index.ts';
-import type { Ops } from '../schemas/ops.ts';
-import { PackedWeights } from './packed-bits.ts';
+import type { Shape } from '../schemas/layer.ts';
+import { Graph, type Value } from '../schemas/onnx/index.ts';
+import type { Ops, OverTime, Reset, Scan } from '../schemas/ops.ts';
+import type { Shared } from './graph-shared.ts';
 import {
   type AffineStep,
   affineOf,
@@ -30,25 +31,22 @@ export class GraphOps implements Ops<Signal> {
   /** Where the layer that is being written begins its names, such as `0.dense`. */
   scope = '';
   readonly #graph: Graph;
-  readonly #weights: PackedWeights;
-  readonly #real = new Map<Float32Array, Value>();
+  readonly #shared: Shared;
 
-  constructor(graph: Graph) {
+  /** @param shared what the body of a loop shares with the graph around it */
+  constructor(graph: Graph, shared: Shared) {
     this.#graph = graph;
-    this.#weights = new PackedWeights(graph);
+    this.#shared = shared;
   }
 
   linear(x: Signal, weight: Signal): Signal {
     const { name, tensor } = parameter(weight);
     if (tensor.values === 'real') {
-      const weights = this.#realParameter(name, tensor.shape, tensor.data);
+      const weights = this.#shared.real(name, tensor.shape, tensor.data);
       return { kind: 'real', value: this.#graph.node('MatMul', [this.#float(x), weights]) };
     }
     const [inputs, outputs] = tensor.shape as [number, number];
-    if (x.kind === 'real') {
-      const unpacked = this.#weights.unpack(name, tensor.data, tensor.shape, 'float32');
-      return { kind: 'real', value: this.#graph.node('MatMul', [x.value, unpacked]) };
-    }
+    if (x.kind === 'real') return this.#realSums(x, name, tensor.data, tensor.shape);
     if (x.kind !== 'whole') throw new Error(`${this.scope}: a weighted sum of a ${x.kind} has no meaning`);
     if (inputs * x.most >= EXACT) {
       throw new UserError(
@@ -58,51 +56,129 @@ export class GraphOps implements Ops<Signal> {
     return { kind: 'sum', input: x, name, signs: tensor.data, inputs, outputs, steps: [] };
   }
 
-  multiply(x: Signal, factor: Signal): Signal {
+  multiply(x: Signal, factor: Signal | number): Signal {
+    if (typeof factor === 'number') return this.#real('Mul', x, this.#number(factor));
     return this.#affine(x, 'multiply', parameter(factor));
   }
 
   add(x: Signal, term: Signal): Signal {
-    return this.#affine(x, 'add', parameter(term));
+    return term.kind === 'parameter' ? this.#affine(x, 'add', term) : this.#real('Add', x, this.#float(term));
   }
 
-  spike(membrane: Signal, threshold: number): Signal {
-    return membrane.kind === 'sum'
+  spike(membrane: Signal, threshold: Signal | number): Signal {
+    return membrane.kind === 'sum' && typeof threshold === 'number'
       ? this.#wholeSpike(membrane, threshold)
-      : this.#realSpike(real(membrane), threshold);
+      : this.#realSpike(membrane, this.#amount(threshold));
+  }
+
+  leak(membrane: Signal, decay: Signal | number): Signal {
+    return decay === 1 ? membrane : this.#real('Mul', membrane, this.#amount(decay));
+  }
+
+  reset(membrane: Signal, spikes: Signal, threshold: Signal | number, to: Reset): Signal {
+    const graph = this.#graph;
+    if (to === 'zero') {
+      const kept = graph.node('Sub', [this.#number(1), this.#float(spikes)]);
+      return this.#real('Mul', membrane, kept);
+    }
+    return this.#real('Sub', membrane, graph.node('Mul', [this.#float(spikes), this.#amount(threshold)]));
+  }
+
+  detach(x: Signal): Signal {
+    return x;
   }
 
   read(current: Signal): Signal {
-    return current.kind === 'sum' ? this.#current(current) : real(current);
+    return { kind: 'real', value: this.#float(current) };
+  }
+
+  overTime(x: Signal, how: OverTime): Signal {
+    const { time } = this.#shared;
+    if (!time) return x;
+    const sequence = time.unfolded(this.#graph, this.#float(x));
+    const first = this.#graph.constant({ type: 'int64', dims: [1], data: BigInt64Array.of(0n) });
+    const last = this.#graph.constant({ type: 'int64', dims: [], data: BigInt64Array.of(-1n) });
+    const reduced = {
+      mean: () => this.#graph.node('ReduceMean', [sequence, first], { keepdims: 0 }),
+      maximum: () => this.#graph.node('ReduceMax', [sequence, first], { keepdims: 0 }),
+      last: () => this.#graph.node('Gather', [sequence, last], { axis: 0 }),
+    };
+    return { kind: 'real', value: reduced[how]() };
+  }
+
+  /** One Scan; the sums of its input over all times are computed before it. */
+  scan({ input, parameters, state, step }: Scan<Signal>): Signal {
+    const graph = this.#graph;
+    const { time } = this.#shared;
+    if (!time) throw new Error(`${this.scope}: a layer with a state, and no time in the graph`);
+    const current = time.unfolded(graph, this.#float(input));
+    const body = new Graph(`${this.scope}.step`, graph);
+    const inner = new GraphOps(body, this.#shared);
+    inner.scope = this.scope;
+    const names = Object.keys(state);
+    const before = names.map((name): [string, Signal] => [
+      name,
+      { kind: 'real', value: body.input(`${this.scope}.${name}.before`, 'float32') },
+    ]);
+    const now: Signal = { kind: 'real', value: body.input(`${this.scope}.current`, 'float32') };
+    const [output, after] = step(inner, parameters, Object.fromEntries(before), now);
+
+    for (const name of names) {
+      const value = inner.#float(after[name] as Signal);
+      body.output(body.node('Identity', [value]), 'float32');
+    }
+    const spikes = output.kind === 'whole';
+    const made = spikes ? output.value : inner.#float(output);
+    body.output(body.node('Identity', [made]), spikes ? 'uint8' : 'float32');
+
+    const found = graph.nodeN(
+      'Scan',
+      [...names.map((name) => time.zeros(graph, state[name] as Shape)), current],
+      [...names.map((name) => `${this.scope}.${name}`), `${this.scope}.sequence`],
+      { num_scan_inputs: 1, body },
+    );
+    const value = time.folded(graph, found.at(-1) as Value, this.scope);
+    return spikes ? { kind: 'whole', value, unit: 1, most: 1 } : { kind: 'real', value };
   }
 
   #affine(x: Signal, by: AffineStep['by'], { name, tensor }: ParameterSignal): Signal {
     if (tensor.values !== 'real') throw new Error(`${name}: expected a real parameter`);
-    if (x.kind === 'sum') return { ...x, steps: [...x.steps, { by, amounts: tensor.data }] };
-    const vector = this.#realParameter(name, tensor.shape, tensor.data);
-    return {
-      kind: 'real',
-      value: this.#graph.node(by === 'multiply' ? 'Mul' : 'Add', [real(x).value, vector]),
-    };
+    if (x.kind === 'sum') return { ...x, steps: [...x.steps, { by, name, amounts: tensor.data }] };
+    return this.#real(operators[by], x, this.#shared.real(name, tensor.shape, tensor.data));
+  }
+
+  #real(op: string, x: Signal, by: Value): RealSignal {
+    return { kind: 'real', value: this.#graph.node(op, [this.#float(x), by]) };
+  }
+
+  #number(value: number): Value {
+    return this.#graph.constant({ type: 'float32', dims: [], data: Float32Array.of(value) });
+  }
+
+  /** A number, or a learned one per channel. */
+  #amount(of: Signal | number): Value {
+    if (typeof of === 'number') return this.#number(of);
+    const { name, tensor } = parameter(of);
+    return this.#shared.real(name, tensor.shape, Float32Array.from(tensor.data));
+  }
+
+  /** Real numbers times binary weights: spikes that are carried from step to step, or inputs that are real. */
+  #realSums(x: RealSignal, name: string, signs: Int8Array, shape: Shape): RealSignal {
+    // A bit cannot say that there is no weight: where none is, on the diagonal, +1 is stored, and taken off again.
+    const stored = signs.map((sign) => sign || 1);
+    const unpacked = this.#shared.weights.unpack(name, stored, shape, 'float32');
+    const sums = this.#graph.node('MatMul', [x.value, unpacked]);
+    const value = signs.includes(0) ? this.#graph.node('Sub', [sums, x.value]) : sums;
+    return { kind: 'real', value };
   }
 
   /** The float32 numbers that a signal stands for. */
   #float(x: Signal): Value {
-    if (x.kind !== 'whole') return real(x).value;
-    const graph = this.#graph;
-    const numbers = graph.node('Cast', [x.value], { to: FLOAT32 });
-    if (x.unit === 1) return numbers;
-    const unit = graph.constant({ type: 'float32', dims: [], data: Float32Array.of(x.unit) });
-    return graph.node('Mul', [numbers, unit]);
-  }
-
-  /** Members of an ensemble share what they have in common. */
-  #realParameter(name: string, shape: readonly number[], data: Float32Array): Value {
-    const known = this.#real.get(data);
-    if (known) return known;
-    const value = this.#graph.initializer(name, { type: 'float32', dims: [...shape], data });
-    this.#real.set(data, value);
-    return value;
+    if (x.kind === 'real') return x.value;
+    if (x.kind === 'sum') return this.#current(x);
+    if (x.kind !== 'whole') throw new Error(`expected numbers, got a ${x.kind}`);
+    const numbers = this.#graph.node('Cast', [x.value], { to: FLOAT32 });
+    return x.unit === 1 ? numbers : this.#graph.node('Mul', [numbers, this.#number(x.unit)]);
   }
 
   /** Fires where S − threshold ≥ 1; × 512 and saturated, that is 255, and 0 elsewhere. */
@@ -111,7 +187,7 @@ export class GraphOps implements Ops<Signal> {
     const negated = new Int32Array(outputs);
     const flipped = Int8Array.from(signs);
     for (let channel = 0; channel < outputs; channel++) {
-      const whole = wholeThreshold(sums, channel, threshold);
+      const whole = wholeThreshold(sums, channel, threshold, this.#shared.round);
       negated[channel] = -whole.threshold;
       if (whole.sign > 0) continue;
       for (let index = channel; index < flipped.length; index += outputs)
@@ -135,22 +211,41 @@ export class GraphOps implements Ops<Signal> {
     return { kind: 'whole', value, unit: 1 / 255, most: 255 };
   }
 
-  #realSpike(membrane: RealSignal, threshold: number): WholeSignal {
-    const graph = this.#graph;
-    const limit = graph.constant({ type: 'float32', dims: [], data: Float32Array.of(threshold) });
-    const fires = graph.node('Greater', [membrane.value, limit]);
+  #realSpike(membrane: Signal, threshold: Value): WholeSignal {
+    const fires = this.#graph.node('Greater', [this.#float(membrane), threshold]);
+    const output = this.#graph.parent ? {} : { output: this.scope };
     return {
       kind: 'whole',
-      value: graph.node('Cast', [fires], { to: UINT8 }, { output: this.scope }),
+      value: this.#graph.node('Cast', [fires], { to: UINT8 }, output),
       unit: 1,
       most: 1,
     };
   }
 
-  /** Factor ⊙ S + offset, elementwise in float32: the same on every runtime. */
-  #current(sums: SumSignal): RealSignal {
-    const { outputs, name } = sums;
+  /**
+   * The current of sums, elementwise in float32: the same on every runtime. Over time each step is rounded by itself,
+   * as in the reference; without time a factor and an offset are enough.
+   */
+  #current(sums: SumSignal): Value {
+    const { outputs, name, input } = sums;
     const graph = this.#graph;
+    const whole = graph.node(
+      'MatMul',
+      this.#dequantized(sums, sums.signs),
+      {},
+      { output: `${this.scope}.sums` },
+    );
+    const vector = (part: string, data: Float32Array) =>
+      graph.initializer(`${name}.${part}`, { type: 'float32', dims: [outputs], data });
+    if (this.#shared.time) {
+      const unit = new Float32Array(outputs).fill(input.unit);
+      const scaled = input.unit === 1 ? whole : graph.node('Mul', [whole, vector('unit', unit)]);
+      return sums.steps.reduce(
+        (value, { by, name: of, amounts }) =>
+          graph.node(operators[by], [value, this.#shared.real(of, [outputs], amounts)]),
+        scaled,
+      );
+    }
     const factors = new Float32Array(outputs);
     const offsets = new Float32Array(outputs);
     for (let channel = 0; channel < outputs; channel++) {
@@ -158,23 +253,12 @@ export class GraphOps implements Ops<Signal> {
       factors[channel] = factor;
       offsets[channel] = offset;
     }
-    const vector = (part: string, data: Float32Array) =>
-      graph.initializer(`${name}.${part}`, { type: 'float32', dims: [outputs], data });
-    const whole = graph.node(
-      'MatMul',
-      this.#dequantized(sums, sums.signs),
-      {},
-      { output: `${this.scope}.sums` },
-    );
     const scaled = graph.node('Mul', [whole, vector('factor', factors)]);
-    return {
-      kind: 'real',
-      value: graph.node('Add', [scaled, vector('offset', offsets)], {}, { output: this.scope }),
-    };
+    return graph.node('Add', [scaled, vector('offset', offsets)], {}, { output: this.scope });
   }
 
   #dequantized({ input, name, inputs, outputs }: SumSignal, signs: Int8Array): [x: Value, weight: Value] {
-    const unpacked = this.#weights.unpack(name, signs, [inputs, outputs], 'int8');
+    const unpacked = this.#shared.weights.unpack(name, signs, [inputs, outputs], 'int8');
     return [this.#dequantize(input.value), this.#dequantize(unpacked)];
   }
 
@@ -184,12 +268,9 @@ export class GraphOps implements Ops<Signal> {
   }
 }
 
+const operators: Record<AffineStep['by'], string> = { multiply: 'Mul', add: 'Add' };
+
 function parameter(signal: Signal): ParameterSignal {
   if (signal.kind !== 'parameter') throw new Error(`expected a parameter, got a ${signal.kind}`);
-  return signal;
-}
-
-function real(signal: Signal): RealSignal {
-  if (signal.kind !== 'real') throw new Error(`expected real numbers, got a ${signal.kind}`);
   return signal;
 }

@@ -1,71 +1,156 @@
 import { type Shape, sizeOf } from '../schemas/layer.ts';
-import { forward, type Place } from '../schemas/model.ts';
-import type { Ops } from '../schemas/ops.ts';
+import { forward, type Model, type Place, stepsOf } from '../schemas/model.ts';
+import type { Ops, OverTime } from '../schemas/ops.ts';
 import type { Member, Network } from './freeze.ts';
 
 /** A plain array of float64: activations [batch, …], parameters without a batch. */
 export interface Plain {
   readonly shape: Shape;
   readonly data: Float64Array;
+  /** Where numbers are whole: what one of them stands for. Sums of them are then exact. */
+  readonly unit?: number;
 }
 
 const plain = (shape: Shape, data: Float64Array): Plain => ({ shape, data });
 
-/** The last axis of `x` combined with a vector of its length. */
-function perChannel(x: Plain, vector: Plain, combine: (value: number, channel: number) => number): Plain {
-  const channels = vector.data.length;
-  return plain(
-    x.shape,
-    x.data.map((value, index) => combine(value, vector.data[index % channels] as number)),
-  );
-}
+/** How the results of operations are rounded: `Math.fround` where a runtime's float32 is to be met bit by bit. */
+export type Rounding = (x: number) => number;
 
 /**
- * The reference interpreter: every operation as its definition says, in float64, with no regard to speed.
+ * How a network's currents and membranes are rounded. What is carried from step to step is float32 in every runtime,
+ * and a spike depends on its last bit; without time the sums are exact, and float64 is what thresholds are found in.
+ */
+export const roundingOf = (model: Model): Rounding => (stepsOf(model) === 1 ? (x) => x : Math.fround);
+
+/**
+ * The reference interpreter: every operation as its definition says, with no regard to speed.
  *
  * It is what every other way to run a frozen network is held against.
+ *
+ * @param steps time steps that the first axis holds
  */
-export const oracleOps: Ops<Plain> = {
-  linear(x, weight) {
-    const [inputs, outputs] = weight.shape as [number, number];
-    const rows = x.data.length / inputs;
-    const sums = new Float64Array(rows * outputs);
-    for (let row = 0; row < rows; row++) {
-      const sum = sums.subarray(row * outputs, (row + 1) * outputs);
-      for (let input = 0; input < inputs; input++) {
-        const value = x.data[row * inputs + input] as number;
-        // Most inputs of a binary network are zero, and zeros add nothing.
-        if (value === 0) continue;
-        const offset = input * outputs;
-        for (let output = 0; output < outputs; output++) {
-          sum[output] = (sum[output] as number) + value * (weight.data[offset + output] as number);
+export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
+  /** The last axis of `x` combined with a vector of its length, or with another activation of its shape. */
+  const combine = (x: Plain, by: Plain | number, how: (value: number, by: number) => number): Plain => {
+    if (typeof by === 'number') {
+      const amount = Math.fround(by);
+      return plain(
+        x.shape,
+        x.data.map((value) => round(how(value, round === Math.fround ? amount : by))),
+      );
+    }
+    const length = by.data.length;
+    return plain(
+      x.shape,
+      x.data.map((value, index) => round(how(value, by.data[index % length] as number))),
+    );
+  };
+  const times = (a: number, b: number): number => a * b;
+  const plus = (a: number, b: number): number => a + b;
+
+  return {
+    linear(x, weight) {
+      const [inputs, outputs] = weight.shape as [number, number];
+      const rows = x.data.length / inputs;
+      const sums = new Float64Array(rows * outputs);
+      for (let row = 0; row < rows; row++) {
+        const sum = sums.subarray(row * outputs, (row + 1) * outputs);
+        for (let input = 0; input < inputs; input++) {
+          const value = x.data[row * inputs + input] as number;
+          // Most inputs of a binary network are zero, and zeros add nothing.
+          if (value === 0) continue;
+          const offset = input * outputs;
+          for (let output = 0; output < outputs; output++) {
+            sum[output] = (sum[output] as number) + value * (weight.data[offset + output] as number);
+          }
         }
       }
-    }
-    return plain([...x.shape.slice(0, -1), outputs], sums);
-  },
-  multiply: (x, factor) => perChannel(x, factor, (value, by) => value * by),
-  add: (x, term) => perChannel(x, term, (value, by) => value + by),
-  spike: (membrane, threshold) =>
-    plain(
-      membrane.shape,
-      membrane.data.map((value) => (value > threshold ? 1 : 0)),
-    ),
-  read: (current) => current,
+      return plain(
+        [...x.shape.slice(0, -1), outputs],
+        x.unit === undefined ? sums : scaled(sums, x.unit, round),
+      );
+    },
+    multiply: (x, factor) => combine(x, factor, times),
+    add: (x, term) => combine(x, term, plus),
+    spike(membrane, threshold) {
+      const limits = typeof threshold === 'number' ? [round(threshold)] : threshold.data;
+      return plain(
+        membrane.shape,
+        membrane.data.map((value, index) => (value > (limits[index % limits.length] as number) ? 1 : 0)),
+      );
+    },
+    leak: (membrane, decay) => combine(membrane, decay, times),
+    reset(membrane, spikes, threshold, to) {
+      if (to === 'zero') return combine(membrane, spikes, (value, spike) => value * (1 - spike));
+      const lost = combine(spikes, threshold, times);
+      return combine(membrane, lost, (value, amount) => value - amount);
+    },
+    detach: (x) => x,
+    read: (current) => current,
+    overTime(x, how) {
+      if (steps === 1) return x;
+      const size = x.data.length / steps;
+      const found = new Float64Array(size);
+      for (let index = 0; index < size; index++) {
+        const values = Array.from({ length: steps }, (_, time) => x.data[time * size + index] as number);
+        found[index] = overTime[how](values);
+      }
+      return plain([(x.shape[0] as number) / steps, ...x.shape.slice(1)], found);
+    },
+    scan({ input, parameters, state, step }) {
+      const batch = (input.shape[0] as number) / steps;
+      const inner = oracleOps(1, round);
+      let before: Record<string, Plain> = Object.fromEntries(
+        Object.entries(state).map(([name, shape]) => [
+          name,
+          plain([batch, ...shape], new Float64Array(batch * sizeOf(shape))),
+        ]),
+      );
+      const size = input.data.length / steps;
+      const outputs: Plain[] = [];
+      for (let time = 0; time < steps; time++) {
+        const now = plain(
+          [batch, ...input.shape.slice(1)],
+          input.data.subarray(time * size, (time + 1) * size),
+        );
+        const [output, after] = step(inner, parameters, before, now);
+        outputs.push(output);
+        before = { ...after };
+      }
+      return joined(outputs);
+    },
+  };
+}
+
+const overTime: Record<OverTime, (values: readonly number[]) => number> = {
+  mean: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
+  maximum: (values) => Math.max(...values),
+  last: (values) => values.at(-1) as number,
 };
+
+const scaled = (sums: Float64Array, unit: number, round: Rounding): Float64Array =>
+  sums.map((sum) => round(sum * round(unit)));
+
+/** Batches of all times below one another. */
+function joined(parts: readonly Plain[]): Plain {
+  const [first] = parts as readonly [Plain, ...Plain[]];
+  const data = new Float64Array(first.data.length * parts.length);
+  parts.forEach((part, index) => data.set(part.data, index * first.data.length));
+  return plain([(first.shape[0] as number) * parts.length, ...first.shape.slice(1)], data);
+}
 
 /** What the oracle found for a batch. */
 export interface OracleResult {
   /** [batch, classes] */
   readonly logits: Float64Array;
-  /** Outputs of every layer by name, [batch, …]. */
+  /** Outputs of every layer by name, [time × batch, …]. */
   readonly layers: Readonly<Record<string, Float64Array>>;
 }
 
 /**
- * Runs one member of a frozen network in float64.
+ * Runs one member of a frozen network.
  *
- * @param inputs [batch, …]: bytes where the model takes bytes, else the values themselves
+ * @param inputs [time × batch, …], time outermost: bytes where the model takes bytes, else the values themselves
  */
 export function runOracle(
   { model }: Network,
@@ -73,8 +158,7 @@ export function runOracle(
   inputs: Uint8Array | Float32Array,
 ): OracleResult {
   const { input } = model;
-  const scale = input.type === 'uint8' ? input.scale : 1;
-  const batch = inputs.length / sizeOf(input.shape);
+  const rows = inputs.length / sizeOf(input.shape);
   const parameters: Record<string, Plain> = {};
   for (const [name, { shape, data }] of Object.entries(member))
     parameters[name] = plain(shape, Float64Array.from(data));
@@ -82,10 +166,10 @@ export function runOracle(
   const after = ({ name }: Place, output: Plain): void => {
     layers[name] = output.data;
   };
-  const start = plain(
-    [batch, ...input.shape],
-    Float64Array.from(inputs, (value) => value * scale),
-  );
-  const logits = forward(oracleOps, model, parameters, start, { after });
+  const start: Plain = {
+    ...plain([rows, ...input.shape], Float64Array.from(inputs)),
+    ...(input.type === 'uint8' && { unit: input.scale }),
+  };
+  const logits = forward(oracleOps(stepsOf(model), roundingOf(model)), model, parameters, start, { after });
   return { logits: logits.data, layers };
 }

@@ -1,5 +1,6 @@
 import type { Value } from '../schemas/onnx/index.ts';
 import type { FrozenTensor } from './decisions.ts';
+import type { Rounding } from './oracle.ts';
 
 /** A parameter that is not in the graph yet: what becomes of it depends on how it is used. */
 export interface ParameterSignal {
@@ -19,6 +20,8 @@ export interface WholeSignal {
 /** One step from a sum of whole numbers to the current it stands for, per output channel. */
 export interface AffineStep {
   readonly by: 'multiply' | 'add';
+  /** Name of the parameter. */
+  readonly name: string;
   readonly amounts: Float32Array;
 }
 
@@ -47,12 +50,17 @@ export interface RealSignal {
 /** What a value of a network is while it becomes a graph. */
 export type Signal = ParameterSignal | WholeSignal | SumSignal | RealSignal;
 
-/** The current that a sum of an output channel stands for, computed as the layers' equations say, in float64. */
-export function currentOf({ input, steps }: SumSignal, channel: number, sum: number): number {
-  let current = sum * input.unit;
+/** The current that a sum of an output channel stands for, computed and rounded as the reference does. */
+export function currentOf(
+  { input, steps }: SumSignal,
+  channel: number,
+  sum: number,
+  round: Rounding,
+): number {
+  let current = round(sum * round(input.unit));
   for (const { by, amounts } of steps) {
     const amount = amounts[channel] as number;
-    current = by === 'multiply' ? current * amount : current + amount;
+    current = round(by === 'multiply' ? current * amount : current + amount);
   }
   return current;
 }

@@ -1,3 +1,4 @@
+import type { Rounding } from './oracle.ts';
 import { currentOf, type SumSignal } from './signal.ts';
 
 /** A neuron's comparison moved from currents to whole sums: it fires where sign × S > threshold. */
@@ -11,9 +12,14 @@ export interface WholeThreshold {
  * The whole threshold of one channel: with it a neuron fires for exactly the sums for which its current, computed
  * in float64, exceeds its real threshold. Gain, bias and unit are gone, and with them every rounding error.
  */
-export function wholeThreshold(sums: SumSignal, channel: number, threshold: number): WholeThreshold {
+export function wholeThreshold(
+  sums: SumSignal,
+  channel: number,
+  threshold: number,
+  round: Rounding,
+): WholeThreshold {
   const limit = sums.inputs * sums.input.most;
-  const fires = (sum: number): boolean => currentOf(sums, channel, sum) > threshold;
+  const fires = (sum: number): boolean => currentOf(sums, channel, sum, round) > round(threshold);
   // The current is monotonic in the sum, so the two ends tell its direction.
   const sign = fires(-limit) && !fires(limit) ? -1 : 1;
   // Search for the largest signed sum that does not fire: all above it do.

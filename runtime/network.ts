@@ -1,6 +1,8 @@
 import type { Description } from '../schemas/description.ts';
 import { UserError } from '../schemas/errors.ts';
 import { sizeOf } from '../schemas/layer.ts';
+import { stepsOf } from '../schemas/model.ts';
+import { expectClasses, gaussianOf, type Prediction, predictionsOf } from './regression.ts';
 import { type InferenceSession, onnxruntime, type Tensor } from './session.ts';
 import { entropyOf, rowsOf, uncertaintiesOf } from './uncertainty.ts';
 
@@ -31,7 +33,7 @@ export interface Classification {
 
 /** One output of the graph for all examples. */
 export interface Output {
-  /** The first axis is the batch, but for `member_probabilities`, whose first is the member. */
+  /** The first axis is the batch, but for `member_probabilities` and `member_means`, whose first is the member. */
   readonly dims: readonly number[];
   readonly data: Float32Array | Uint8Array;
 }
@@ -64,6 +66,7 @@ export class LoadedNetwork {
    * @throws UserError when the inputs are not whole examples of the type that the model takes
    */
   async classify(inputs: Inputs): Promise<Classification[]> {
+    expectClasses(this.description, 'classify', 'predict');
     const names = this.description.classes;
     const classes = names.length;
     const found: Classification[] = [];
@@ -89,18 +92,40 @@ export class LoadedNetwork {
     return found;
   }
 
+  /**
+   * What a network of a regression predicts of each example, and how sure that is.
+   *
+   * @throws UserError when it answers with classes, or the inputs are not whole examples of the type that it takes
+   */
+  async predict(inputs: Inputs): Promise<Prediction[]> {
+    const likelihood = gaussianOf(this.description, 'predict', 'classify');
+    const found: Prediction[] = [];
+    const outputs = ['means', 'member_means'].filter((name) => this.#outputs.includes(name));
+    for await (const part of this.#chunks(this.#joined(inputs), outputs))
+      found.push(...predictionsOf(part as Record<string, Output>, likelihood));
+    return found;
+  }
+
   /** Every output of the graph, and of the layers that `load` was asked to observe, for all examples. */
   async run(inputs: Inputs): Promise<Record<string, Output>> {
     const parts: Record<string, Tensor>[] = [];
     for await (const part of this.#chunks(this.#joined(inputs), this.#outputs)) parts.push(part);
+    const steps = stepsOf(this.description.model);
+    const observed = new Set(this.description.layers.flat());
     return Object.fromEntries(
-      this.#outputs.map((name) => [
-        name,
-        join(
-          parts.map((part) => part[name] as Tensor),
-          name === 'member_probabilities' ? 1 : 0,
-        ),
-      ]),
+      this.#outputs.map((name) => {
+        const found = parts.map((part) => part[name] as Tensor);
+        if (steps > 1 && observed.has(name)) {
+          return [
+            name,
+            join(
+              found.map((part) => withTime(part, steps)),
+              1,
+            ),
+          ];
+        }
+        return [name, join(found, name.startsWith('member_') ? 1 : 0)];
+      }),
     );
   }
 
@@ -114,11 +139,17 @@ export class LoadedNetwork {
     outputs: readonly string[],
   ): AsyncGenerator<Record<string, Tensor>> {
     const { Tensor } = await onnxruntime();
-    const { shape } = this.description.model.input;
-    const size = sizeOf(shape);
-    for (let start = 0; start < inputs.length; start += CHUNK * size) {
-      const data = inputs.slice(start, start + CHUNK * size);
-      const dims = [data.length / size, ...shape];
+    const { model } = this.description;
+    const { shape } = model.input;
+    const steps = stepsOf(model);
+    const size = steps * sizeOf(shape);
+    // A sequence is as much work as its steps are examples.
+    const chunk = Math.max(1, Math.floor(CHUNK / steps)) * size;
+    for (let start = 0; start < inputs.length; start += chunk) {
+      const examples = inputs.slice(start, start + chunk);
+      const data = steps === 1 ? examples : timeOutermost(examples, steps, size / steps);
+      const batch = data.length / size;
+      const dims = steps === 1 ? [batch, ...shape] : [steps, batch, ...shape];
       const input =
         data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
       yield (await this.#session.run({ input }, [...outputs])) as Record<string, Tensor>;
@@ -126,7 +157,10 @@ export class LoadedNetwork {
   }
 
   #joined(inputs: Inputs): Uint8Array | Float32Array {
-    const { type, shape } = this.description.model.input;
+    const { model } = this.description;
+    const { type } = model.input;
+    const steps = stepsOf(model);
+    const shape = [...(steps > 1 ? [steps] : []), ...model.input.shape];
     const size = sizeOf(shape);
     const Wanted = type === 'uint8' ? Uint8Array : Float32Array;
     const list = inputs instanceof Uint8Array || inputs instanceof Float32Array ? [inputs] : inputs;
@@ -150,10 +184,37 @@ export class LoadedNetwork {
   }
 }
 
+/** [batch, time, …] → [time, batch, …]. @param width numbers in one step of one example */
+function timeOutermost<Data extends Uint8Array | Float32Array>(
+  examples: Data,
+  steps: number,
+  width: number,
+): Data {
+  const turned = examples.slice() as Data;
+  const batch = examples.length / (steps * width);
+  for (let example = 0; example < batch; example++) {
+    for (let step = 0; step < steps; step++) {
+      const from = (example * steps + step) * width;
+      turned.set(examples.subarray(from, from + width), (step * batch + example) * width);
+    }
+  }
+  return turned;
+}
+
+/** [time × batch, …] as [time, batch, …]. */
+const withTime = ({ type, dims: [rows = 0, ...features], data }: Tensor, steps: number): Part => ({
+  type,
+  dims: [steps, rows / steps, ...features],
+  data,
+});
+
+/** What joining needs of a tensor. */
+type Part = Pick<Tensor, 'type' | 'dims' | 'data'>;
+
 const kindOf = (value: unknown): string => (value as object | null)?.constructor?.name ?? typeof value;
 
 /** Joins the parts of an output along the axis of the batch. */
-function join(parts: readonly Tensor[], axis: number): Output {
+function join(parts: readonly Part[], axis: number): Output {
   const [first] = parts;
   if (!first) return { dims: [], data: new Float32Array() };
   const dims = [...first.dims];

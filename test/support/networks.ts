@@ -5,6 +5,8 @@ import {
   dense,
   type InputSpec,
   type Model,
+  type ParameterRole,
+  classesOf,
   parametersOf,
   readout,
 } from '../../schemas/index.ts';
@@ -19,20 +21,28 @@ export function denseModel(input: InputSpec, widths: readonly number[], threshol
 /** Real numbers that a channel may have: of either sign, and zero now and then. */
 const realOf = (random: Random): number => (random.nextBelow(12) === 0 ? 0 : random.nextUniform() * 4 - 2);
 
+const realFor = (role: ParameterRole, random: Random): number => {
+  if (role === 'decay') return random.nextUniform();
+  return role === 'threshold' ? random.nextUniform() * 2 : realOf(random);
+};
+
 /** Random frozen parameters. The same seed gives the same. */
 export function randomMember(model: Model, seed: number): Member {
   const random = Random.fromSeed(seed, 'member');
   const member: Record<string, FrozenTensor> = {};
-  for (const [name, { role, shape }] of Object.entries(parametersOf(model))) {
+  for (const [name, { role, shape, noSelfConnection }] of Object.entries(parametersOf(model))) {
     const size = shape.reduce((product, length) => product * length, 1);
     member[name] =
       role === 'weight'
         ? {
             values: 'binary',
             shape,
-            data: Int8Array.from({ length: size }, () => (random.nextBelow(2) ? 1 : -1)),
+            data: Int8Array.from({ length: size }, (_, index) => {
+              const sign = random.nextBelow(2) ? 1 : -1;
+              return noSelfConnection && index % ((shape[0] as number) + 1) === 0 ? 0 : sign;
+            }),
           }
-        : { values: 'real', shape, data: Float32Array.from({ length: size }, () => realOf(random)) };
+        : { values: 'real', shape, data: Float32Array.from({ length: size }, () => realFor(role, random)) };
   }
   return member;
 }
@@ -43,10 +53,7 @@ export function randomNetwork(model: Model, seed: number, members = 1): Network 
     model,
     choice: members === 1 ? { weights: 'mean' } : { weights: 'sample', count: members, seed },
     members: Array.from({ length: members }, (_, index) => randomMember(model, seed * 100 + index)),
-    classNames: Array.from(
-      { length: parametersOf(model)[`${model.layers.length - 2}.dense.bias`]!.shape[0]! },
-      (_, index) => `class ${index}`,
-    ),
+    classNames: Array.from({ length: classesOf(model) }, (_, index) => `class ${index}`),
   };
 }
 

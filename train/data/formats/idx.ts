@@ -1,16 +1,12 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { UserError, reasonOf } from '../../schemas/errors.ts';
-import { type Dataset, type Split, checkDataset } from './dataset.ts';
-import { gunzipBounded, isGzip } from './gzip.ts';
+import { UserError } from '../../../schemas/errors.ts';
+import { type Dataset, type Split, checkDataset } from '../dataset.ts';
+import { listFolder, readUnpacked, requirePacked } from './files.ts';
+import { longestFile } from './gzip.ts';
 
 /** The one element type read: unsigned bytes. */
 const unsignedByte = 0x08;
 
 const mostAxes = 4;
-
-/** Of a file, packed or not, in bytes: what Node reads at once. */
-const longestFile = 2 ** 31 - 1;
 
 /** Digits, and the ten kinds of clothing of Fashion-MNIST: a small sample may lack the last ones. */
 const fewestClasses = 10;
@@ -79,22 +75,11 @@ export function readIdx(bytes: Uint8Array, file: string): IdxArray {
 
 /** Reads a file, unpacking it where it begins as gzip does, whatever its name says. */
 async function readIdxFile(file: string, axes: number): Promise<IdxArray> {
-  let bytes: Uint8Array;
-  try {
-    const status = await stat(file);
-    if (!status.isFile()) throw new Error('it is not a plain file');
-    if (status.size > longestFile) throw new Error(`its ${status.size} bytes are more than ${longestFile}`);
-    bytes = await readFile(file);
-  } catch (error) {
-    throw new UserError(`${file}: cannot be read: ${reasonOf(error)}`, { cause: error });
-  }
-  if (isGzip(bytes)) {
-    bytes = gunzipBounded(bytes, file, (head) => {
-      const { size } = readHeader(head, file);
-      if (size <= longestFile) return size;
-      throw new UserError(`${file}: byte 4: declares ${size} bytes; expected at most ${longestFile}`);
-    });
-  }
+  const bytes = await readUnpacked(file, (head) => {
+    const { size } = readHeader(head, file);
+    if (size <= longestFile) return size;
+    throw new UserError(`${file}: byte 4: declares ${size} bytes; expected at most ${longestFile}`);
+  });
   const array = readIdx(bytes, file);
   if (array.shape.length !== axes) {
     throw new UserError(
@@ -104,17 +89,11 @@ async function readIdxFile(file: string, axes: number): Promise<IdxArray> {
   return array;
 }
 
-/** The first of the usual names that the folder has. */
-function findFile(directory: string, present: readonly string[], subject: string, axes: number): string {
-  const names = [`${subject}-idx${axes}-ubyte`, `${subject}.idx${axes}-ubyte`];
-  const found = names.flatMap((name) => [name, `${name}.gz`]).find((name) => present.includes(name));
-  if (found === undefined) {
-    throw new UserError(
-      `${directory}: has no ${names.join(' or ')}, with or without .gz; put the file there`,
-    );
-  }
-  return join(directory, found);
-}
+/** The usual names of a file. */
+const namesOf = (subject: string, axes: number): string[] => [
+  `${subject}-idx${axes}-ubyte`,
+  `${subject}.idx${axes}-ubyte`,
+];
 
 /**
  * Opens one split of a folder of the four IDX files of MNIST, Fashion-MNIST and their like:
@@ -124,20 +103,10 @@ function findFile(directory: string, present: readonly string[], subject: string
  * @throws UserError where a file is missing, damaged or does not fit the other.
  */
 export async function idx(directory: string, split: Split, options: IdxOptions = {}): Promise<Dataset> {
-  let present: string[];
-  try {
-    present = await readdir(directory);
-  } catch (error) {
-    throw new UserError(
-      `${directory}: cannot be read as a folder (${reasonOf(error)}); name the folder of the IDX files`,
-      {
-        cause: error,
-      },
-    );
-  }
+  const present = await listFolder(directory, 'IDX files');
   const prefix = split === 'train' ? 'train' : 't10k';
-  const imageFile = findFile(directory, present, `${prefix}-images`, 3);
-  const labelFile = findFile(directory, present, `${prefix}-labels`, 1);
+  const imageFile = requirePacked(directory, present, namesOf(`${prefix}-images`, 3));
+  const labelFile = requirePacked(directory, present, namesOf(`${prefix}-labels`, 1));
   const images = await readIdxFile(imageFile, 3);
   const { data: labels } = await readIdxFile(labelFile, 1);
 

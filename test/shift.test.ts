@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../schemas/random.ts';
-import { randomShifts, shiftBatch, shiftImage } from '../train/data/index.ts';
+import { shiftImage } from '../train/data/index.ts';
 
 /** What moving is, by its definition: each pixel comes from where the move began, or is 0. */
 function moved(
@@ -36,22 +35,5 @@ describe('shiftImage', () => {
         }
       }
     }
-  });
-});
-
-describe('shiftBatch', () => {
-  it('moves each image by its own two numbers', () => {
-    const batch = Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4);
-    shiftBatch(batch, [2, 2], Int8Array.of(1, 0, 0, -1));
-    expect([...batch]).toEqual([0, 0, 1, 2, 2, 0, 4, 0]);
-  });
-});
-
-describe('randomShifts', () => {
-  it('draws every move up to the limit, the same for the same seed', () => {
-    const shifts = randomShifts(500, 2, Random.fromSeed(1, 'shift'));
-    expect(new Set(shifts)).toEqual(new Set([-2, -1, 0, 1, 2]));
-    expect(randomShifts(500, 2, Random.fromSeed(1, 'shift'))).toEqual(shifts);
-    expect(randomShifts(10, 0, Random.fromSeed(1)).every((shift) => shift === 0)).toBe(true);
   });
 });

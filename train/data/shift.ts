@@ -1,22 +1,3 @@
-import type { Random } from '../../schemas/random.ts';
-
-/** Moves in pixels, two per example: down, then right. */
-export type Shifts = Int8Array;
-
-/** Random moves of up to `most` pixels along each axis; every one is as probable. */
-export function randomShifts(count: number, most: number, random: Random): Shifts {
-  return Int8Array.from({ length: 2 * count }, () => random.nextBelow(2 * most + 1) - most);
-}
-
-/** Moves the images of a batch, each by the next two of `shifts`. @param shape of one image, as `shiftImage` takes it */
-export function shiftBatch(batch: Float32Array, shape: readonly number[], shifts: Shifts): void {
-  const size = shape.reduce((product, axis) => product * axis, 1);
-  for (let index = 0; index * size < batch.length; index++) {
-    const image = batch.subarray(index * size, (index + 1) * size);
-    shiftImage(image, shape, shifts[2 * index]!, shifts[2 * index + 1]!);
-  }
-}
-
 /**
  * Moves one image in place; what comes in at its borders is 0.
  *

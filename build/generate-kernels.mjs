@@ -8,7 +8,12 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const kernels = ['train/engine/adam/assembly/adam.ts', 'train/noise/assembly/gaussian.ts'];
+const kernels = [
+  'train/engine/optimiser/assembly/adam.ts',
+  'train/engine/optimiser/assembly/clip.ts',
+  'train/engine/optimiser/assembly/sgd.ts',
+  'train/noise/assembly/gaussian.ts',
+];
 
 for (const source of kernels) {
   const { binary, error, stderr } = await compile(source);

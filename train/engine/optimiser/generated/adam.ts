@@ -1,3 +1,3 @@
-// WebAssembly of train/engine/adam/assembly/adam.ts, written by `npm run generate:kernels`; do not edit.
+// WebAssembly of train/engine/optimiser/assembly/adam.ts, written by `npm run generate:kernels`; do not edit.
 export const wasm =
   'AGFzbQEAAAABDQFgCX9/f39/fX19fQACDwEDZW52Bm1lbW9yeQIAAAMCAQAHEQIEYWRhbQAABm1lbW9yeQIACrABAa0BAgN/BnsgBf0TIQ0gBv0TIQ4gB/0TIQ8gCP0TIRAgBEECdCEKA0AgCSAKSQRAIAEgCWoiBP0ABAAgDf3mASADIAlq/QAEACIR/eQBIQwgAiAJaiIL/QAEACAO/eYBIBEgEf3mAf3kASERIAQgDP0LBAAgCyAR/QsEACAAIAlqIgQgBP0ABAAgDCAR/eMBIBD95AH95wEgD/3mAf3lAf0LBAAgCUEQaiEJDAELCws=';

@@ -1,0 +1,3 @@
+// WebAssembly of train/engine/optimiser/assembly/sgd.ts, written by `npm run generate:kernels`; do not edit.
+export const wasm =
+  'AGFzbQEAAAABDAFgCH9/f399fX19AAIPAQNlbnYGbWVtb3J5AgAAAwIBAAcQAgNzZ2QAAAZtZW1vcnkCAAqOAQGLAQICfwZ7IAT9EyELIAX9EyEMIAb9EyENIAf9EyEOIANBAnQhAwNAIAMgCEsEQCABIAhqIgn9AAQAIAv95gEgAiAIav0ABAAiD/3kASEKIAkgCv0LBAAgACAIaiIJIAn9AAQAIA8gDP3mASAKIA395gH95AEgDv3mAf3lAf0LBAAgCEEQaiEIDAELCws=';

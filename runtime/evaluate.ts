@@ -11,6 +11,7 @@ import {
   riskCoverage,
 } from './metrics/index.ts';
 import type { Inputs, LoadedNetwork, Output } from './network.ts';
+import { expectClasses } from './regression.ts';
 import { entropyOf, rowsOf, uncertaintiesOf } from './uncertainty.ts';
 
 /** How well a network answers on labelled examples, and whether it knows how well. */
@@ -63,6 +64,7 @@ export async function evaluate(
   inputs: Inputs,
   labels: ArrayLike<number>,
 ): Promise<Evaluation> {
+  expectClasses(network.description, 'evaluate', 'evaluateRegression');
   const started = performance.now();
   const outputs = await network.run(inputs);
   const seconds = (performance.now() - started) / 1000;
@@ -99,6 +101,7 @@ export async function evaluateOutOfDistribution(
   inside: Inputs,
   outside: Inputs,
 ): Promise<OutOfDistribution> {
+  expectClasses(network.description, 'evaluateOutOfDistribution', 'predict, whose spread tells');
   const ours = answersOf(await network.run(inside));
   const others = answersOf(await network.run(outside));
   const information = ours.mutualInformation &&

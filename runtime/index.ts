@@ -8,6 +8,7 @@ export {
 } from './evaluate.ts';
 export { type Device, devices, type LoadOptions, load } from './load.ts';
 export * from './metrics/index.ts';
+export { evaluateRegression, type Prediction, type RegressionEvaluation } from './regression.ts';
 export type { Classification, Inputs, LoadedNetwork, Output } from './network.ts';
 export {
   entropyOf,

@@ -8,5 +8,6 @@ export {
   detection,
   falsePositiveRate,
 } from './detection.ts';
+export { gaussianNegativeLogLikelihood, rootMeanSquareError } from './regression.ts';
 export { type RiskCoverage, type RiskPoint, riskAt, riskCoverage } from './risk-coverage.ts';
 export { accuracy, brierScore, negativeLogLikelihood } from './scores.ts';

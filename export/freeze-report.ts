@@ -2,13 +2,31 @@ import { learnedTensor, type Posterior } from '../schemas/posterior.ts';
 import { probabilitiesOfPlus } from './decisions.ts';
 import { type FreezeOptions, freeze, type Network } from './freeze.ts';
 import { layersOf } from './layers.ts';
+import { type FiringRates, recalibrate } from './recalibrate.ts';
+
+/** A way to freeze, as the report names it. */
+export type FrozenName = 'mean' | 'recalibratedMean' | 'sample' | 'samples' | 'real' | 'recalibratedReal';
 
 /** What freezing made of a posterior, way by way. */
 export interface FreezeReport<Figures> {
-  /** `mean`, `sample` (one network), `samples` (an ensemble), and of a Gaussian posterior `real`. */
-  readonly networks: Readonly<Record<string, Figures>>;
+  /**
+   * `mean`, `sample` (one network), `samples` (an ensemble), and of a Gaussian posterior `real`: there `mean` is the
+   * binarised network, so that the two show what binarising costs. `recalibrated…` where rates were given.
+   */
+  readonly networks: Readonly<Partial<Record<FrozenName, Figures>>>;
   /** The part of all weights whose P(w > 0) is in each of 20 bins from 0 to 1: open in the middle, sure at the ends. */
   readonly signs: readonly number[];
+}
+
+export interface FreezeReportOptions {
+  /** Networks in the ensemble; 8 unless given. */
+  readonly count?: number | undefined;
+  /** Of all draws; 1 unless given. */
+  readonly seed?: number | undefined;
+  /** What `recalibrate` takes: adds the networks whose biases were moved. */
+  readonly recalibration?:
+    | { readonly inputs: Uint8Array | Float32Array; readonly rates: FiringRates }
+    | undefined;
 }
 
 const BINS = 20;
@@ -18,22 +36,23 @@ const BINS = 20;
  *
  * @param judge gives the figures of a network, such as
  *   `async (network) => evaluate(await load(toOnnx(network)), inputs, labels)`
- * @param options.count networks in the ensemble; @param options.seed of all draws
  */
 export async function freezeReport<Figures>(
   posterior: Posterior,
   judge: (network: Network) => Figures | Promise<Figures>,
-  { count = 8, seed = 1 }: { readonly count?: number; readonly seed?: number } = {},
+  { count = 8, seed = 1, recalibration }: FreezeReportOptions = {},
 ): Promise<FreezeReport<Figures>> {
-  const ways: Record<string, FreezeOptions> = {
-    mean: { weights: 'mean' },
-    sample: { weights: 'sample', seed },
-    samples: { weights: 'sample', count, seed },
-    ...(posterior.family === 'gaussian' && { real: { weights: 'real' } }),
+  const networks: Partial<Record<FrozenName, Figures>> = {};
+  const add = async (name: FrozenName, options: FreezeOptions, recalibrated?: FrozenName): Promise<void> => {
+    const network = freeze(posterior, options);
+    networks[name] = await judge(network);
+    if (!recalibration || !recalibrated) return;
+    networks[recalibrated] = await judge(recalibrate(network, recalibration.inputs, recalibration.rates));
   };
-  const networks: Record<string, Figures> = {};
-  for (const [name, options] of Object.entries(ways))
-    networks[name] = await judge(freeze(posterior, options));
+  await add('mean', { weights: 'mean' }, 'recalibratedMean');
+  await add('sample', { weights: 'sample', seed });
+  await add('samples', { weights: 'sample', count, seed });
+  if (posterior.family === 'gaussian') await add('real', { weights: 'real' }, 'recalibratedReal');
   return { networks, signs: signHistogram(posterior) };
 }
 

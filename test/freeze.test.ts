@@ -1,14 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  freeze,
-  type FreezeOptions,
-  freezeReport,
-  type Network,
-  reportOnnx,
-  runOracle,
-  signHistogram,
-  toOnnx,
-} from '../export/index.ts';
+import { freeze, type FreezeOptions, type Network, reportOnnx, runOracle, toOnnx } from '../export/index.ts';
 import { load } from '../runtime/index.ts';
 import type { Family, InputSpec, Model, Posterior } from '../schemas/index.ts';
 import { sizeOf } from '../schemas/layer.ts';
@@ -196,38 +187,5 @@ describe('exported, a network is what the oracle says', () => {
     const bits = reportOnnx(toOnnx(freeze(gaussian())), 'bits.onnx');
     expect(bits).toMatchObject({ binaryWeights: weights, realWeights: 0 });
     expect(bits.layers[0]).toMatchObject({ binaryWeights: 23 * 17, realWeights: 0 });
-  });
-});
-
-const judge = ({ choice, members }: Network): string => `${choice.weights} ${members.length}`;
-
-describe('the freeze report', () => {
-  test('judges every way that a posterior can be frozen', async () => {
-    const bernoulli = await freezeReport(posteriorOf({ family: 'bernoulli' }), judge, { count: 3 });
-    expect(bernoulli.networks).toEqual({ mean: 'mean 1', sample: 'sample 1', samples: 'sample 3' });
-    const { networks } = await freezeReport(gaussian(), judge);
-    expect(networks).toEqual({ mean: 'mean 1', sample: 'sample 1', samples: 'sample 8', real: 'real 1' });
-  });
-
-  test('shows how sure the signs are', () => {
-    const signs = signHistogram(posteriorOf({ family: 'bernoulli', temperature: 0.01 }));
-    expect(signs).toHaveLength(20);
-    expect(signs.reduce((sum, part) => sum + part, 0)).toBeCloseTo(1, 12);
-    expect(signs[0]! + signs[19]!).toBeGreaterThan(0.9);
-    // |λ| < 1 keeps P(+1) within 0.12 and 0.88.
-    const warm = signHistogram(posteriorOf({ family: 'bernoulli' }));
-    expect([warm[0], warm[1], warm[18], warm[19]]).toEqual([0, 0, 0, 0]);
-  });
-
-  test('of Gaussian weights, by the normal distribution', () => {
-    const posterior = gaussian('layer', denseModel(bytes(1), [3]));
-    dataOf(posterior, '0.dense.weight.mu').set([0, 1, -1]);
-    dataOf(posterior, '0.dense.weight.rho').set([Math.log(Math.expm1(1))]);
-    dataOf(posterior, '0.dense.gain.value').set([1, -1, 2]);
-    // Φ(0) = 0.5, Φ(1) = 0.841, Φ(−2) = 0.023.
-    const signs = signHistogram(posterior);
-    expect([signs[0], signs[9]! + signs[10]!, signs[16]].map((part) => Math.round(part! * 3))).toEqual([
-      1, 1, 1,
-    ]);
   });
 });

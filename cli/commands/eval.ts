@@ -1,136 +1,47 @@
-import type { Command } from 'commander';
-import { reportOnnx } from '../../export/index.ts';
-import {
-  type Calibration,
-  type Evaluation,
-  evaluate,
-  evaluateOutOfDistribution,
-  load,
-  type OutOfDistribution,
-  riskAt,
-} from '../../runtime/index.ts';
-import { readModelFile } from '../../runtime/load.ts';
+import { stat } from 'node:fs/promises';
+import { type Command, InvalidArgumentError } from 'commander';
 import { UserError } from '../../schemas/errors.ts';
-import { classesOf, type Model } from '../../schemas/model.ts';
-import type { Dataset, Split } from '../../train/data/index.ts';
-import { dataText, inputsFor, openData } from '../data.ts';
-import { addData, addJson, addThreads, choice, type DataOptions } from '../options.ts';
-import { facts, microseconds, percent, say, sayJson, table } from '../output.ts';
+import { type EvaluationOptions, reportEvaluation } from '../evaluation.ts';
+import { type FreezeReportOptions, reportFreezing } from '../freeze-report.ts';
+import { addData, addJson, addThreads, choice, count, number, whole } from '../options.ts';
 
-interface EvalOptions extends DataOptions {
-  readonly split: Split;
-  readonly ood?: string;
-  readonly bins?: true;
-  readonly threads?: number;
-  readonly json?: true;
+type EvalOptions = EvaluationOptions & FreezeReportOptions;
+
+/** `1,0.5,0.1` */
+function temperatures(text: string): number[] {
+  const found = text.split(',').map(number);
+  if (found.some((temperature) => temperature <= 0))
+    throw new InvalidArgumentError('Expected numbers above 0, such as 1,0.5,0.1.');
+  return found;
 }
 
-/** Parts of the examples to answer, the surest first, at which the errors are told. */
-const coverages = [1, 0.95, 0.9, 0.8, 0.5];
-
 export function define(command: Command): void {
-  addData(command.argument('<file>', 'An .onnx that bitspike exported'))
+  addData(command.argument('<path>', 'An .onnx that bitspike exported, or the folder of a training'))
     .addOption(choice('--split <name>', 'Which half of the data', ['train', 'test']).default('test'))
-    .option('--ood <kind>', 'Other examples, named as --data is, for the network to find strange')
-    .option('--bins', 'Print how often it is right, by how sure it is');
+    .option('--ood <kind>', 'Of an .onnx: other examples, named as --data is, for it to find strange')
+    .option('--bins', 'Of an .onnx: print how often it is right, by how sure it is')
+    .option('--temperatures <list>', 'Of a training: judge its posterior at each, as 1,0.5,0.1', temperatures)
+    .option('--count <networks>', 'Of a training: networks to draw for an ensemble (default: 8)', count)
+    .option('--seed <number>', 'Of a training: decides the draws (default: 1)', whole);
   addJson(addThreads(command)).action(run);
 }
 
-async function run(file: string, options: EvalOptions): Promise<void> {
-  const { split, ood, bins, threads, json } = options;
-  const { model } = reportOnnx(await readModelFile(file), file);
-  const data = await openData(options, split);
-  const inputs = inputsFor(model, data, file);
-  const outside =
-    ood === undefined ? undefined : await openOutside(model, { ...options, data: ood }, data, file);
+/** Options that only one of the two has. */
+const own = { file: ['ood', 'bins'], folder: ['temperatures', 'count', 'seed'] } as const;
 
-  const network = await load(file, threads === undefined ? {} : { threads });
-  const found = await evaluate(network, inputs, data.labels);
-  const apart = outside && (await evaluateOutOfDistribution(network, inputs, outside.inputs));
-  await network.close();
-
-  say(evaluationText(data, found));
-  say();
-  say(riskTable(found));
-  if (bins) say(`\n${binsTable(found.calibration)}`);
-  if (outside && apart) {
-    say();
-    say(facts({ 'out of distribution': dataText(outside.data) }));
-    say(detectionTable(apart));
+async function run(path: string, options: EvalOptions): Promise<void> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    // What is not there is said where it is read.
+    () => false,
+  );
+  const odd = own[isFolder ? 'file' : 'folder'].find((name) => options[name] !== undefined);
+  if (odd) {
+    throw new UserError(
+      isFolder
+        ? `eval: --${odd} is for an .onnx, and ${path} is a folder; export its network first`
+        : `eval: --${odd} is for the folder of a training, and ${path} is none`,
+    );
   }
-  if (json) {
-    sayJson({
-      file,
-      data: data.name,
-      ...found,
-      // The curve has up to a point for every example; these are those of the table.
-      riskCoverage: { area: found.riskCoverage.area, points: risksOf(found) },
-      ...(outside && { outOfDistribution: { data: outside.data.name, ...apart } }),
-    });
-  }
-}
-
-/** The examples that `--ood` names, as the network takes them. @throws UserError where they do not fit it */
-async function openOutside(
-  model: Model,
-  options: EvalOptions,
-  inside: Dataset,
-  file: string,
-): Promise<{ data: Dataset; inputs: Uint8Array | Float32Array }> {
-  const data = await openData(options, options.split);
-  if (data.name === inside.name) {
-    throw new UserError(`eval: --ood names ${data.name}, as --data does; expected examples of another kind`);
-  }
-  // Nobody asks for its labels, so it may have more classes than the network.
-  return { data, inputs: inputsFor(model, { ...data, classes: classesOf(model) }, file) };
-}
-
-const fixed = (value: number): string => value.toFixed(4);
-
-const evaluationText = (data: Dataset, found: Evaluation): string =>
-  facts({
-    data: dataText(data),
-    accuracy: percent(found.accuracy),
-    'negative log likelihood': `${fixed(found.negativeLogLikelihood)} nats`,
-    'Brier score': fixed(found.brier),
-    'calibration error (ECE)': fixed(found.calibration.error),
-    entropy: `${fixed(found.entropy)} nats`,
-    ...(found.mutualInformation !== undefined && {
-      'mutual information': `${fixed(found.mutualInformation)} nats`,
-    }),
-    'time per example': microseconds(found.secondsPerExample),
-  });
-
-const risksOf = ({ riskCoverage }: Evaluation): { coverage: number; risk: number }[] =>
-  coverages.map((coverage) => ({ coverage, risk: riskAt(riskCoverage, coverage) }));
-
-function riskTable(found: Evaluation): string {
-  const points = risksOf(found);
-  return table([
-    ['answers given, surest first', ...points.map(({ coverage }) => `${coverage * 100} %`), 'area (AURC)'],
-    ['errors among them', ...points.map(({ risk }) => percent(risk)), fixed(found.riskCoverage.area)],
-  ]);
-}
-
-const binsTable = ({ bins }: Calibration): string =>
-  table([
-    ['top probability', 'examples', 'its mean', 'accuracy'],
-    ...bins
-      .filter(({ count }) => count > 0)
-      .map(({ from, to, count, confidence, accuracy }) => [
-        `${percent(from)} – ${percent(to)}`,
-        String(count),
-        percent(confidence),
-        percent(accuracy),
-      ]),
-  ]);
-
-function detectionTable({ entropy, mutualInformation, topProbability }: OutOfDistribution): string {
-  const scores = { entropy, 'mutual information': mutualInformation, '1 − top probability': topProbability };
-  return table([
-    ['told apart by', 'AUROC', 'AUPR', 'false alarms at 95 % found'],
-    ...Object.entries(scores).flatMap(([name, found]) =>
-      found ? [[name, fixed(found.auroc), fixed(found.aupr), percent(found.falsePositiveRate)]] : [],
-    ),
-  ]);
+  await (isFolder ? reportFreezing(path, options) : reportEvaluation(path, options));
 }

@@ -1,9 +1,17 @@
 import type { Command } from 'commander';
-import { freeze, type FreezeOptions, reportOnnx, toOnnx } from '../../export/index.ts';
-import { loadPosterior } from '../../schemas/checkpoint/index.ts';
+import {
+  freeze,
+  type FreezeOptions,
+  type Network,
+  recalibrate,
+  reportOnnx,
+  toOnnx,
+} from '../../export/index.ts';
 import { UserError } from '../../schemas/errors.ts';
 import { addJson, choice, count, whole } from '../options.ts';
-import { bytesText, grouped, say, sayJson, warn } from '../output.ts';
+import { bytesText, grouped, say, sayJson } from '../output.ts';
+import { openRecalibration } from '../recalibration.ts';
+import { loadTrained } from '../trained.ts';
 import { checkTarget, writeWhole } from '../write-file.ts';
 
 interface ExportOptions {
@@ -11,6 +19,9 @@ interface ExportOptions {
   readonly weights: FreezeOptions['weights'];
   readonly count?: number;
   readonly seed?: number;
+  readonly recalibrate?: true;
+  readonly data?: string;
+  readonly limit?: number;
   readonly json?: true;
 }
 
@@ -26,15 +37,22 @@ export function define(command: Command): void {
       ).default('mean'),
     )
     .option('--count <networks>', 'How many to draw; more than one is an ensemble in one file', count)
-    .option('--seed <number>', 'Decides the draw', whole);
+    .option('--seed <number>', 'Decides the draw', whole)
+    .option('--recalibrate', 'Move biases until neurons fire as often as they did in training; needs --data')
+    .option('--data <kind>', 'For --recalibrate: the training examples, named as for train')
+    .option(
+      '--limit <count>',
+      'For --recalibrate: take so many of them; 10000, or 20000 time steps, unless given',
+      count,
+    );
   addJson(command).action(run);
 }
 
 async function run(folder: string, options: ExportOptions): Promise<void> {
   const { out, json } = options;
   await checkTarget(out);
-  const choice = choiceOf(options);
-  const bytes = toOnnx(freeze(await loadPosterior(folder, { warn }), choice));
+  const network = await networkOf(folder, options);
+  const bytes = toOnnx(network);
   await writeWhole(out, bytes);
 
   const { binaryWeights, realWeights, members, bitsPerWeight } = reportOnnx(bytes, out);
@@ -46,13 +64,33 @@ async function run(folder: string, options: ExportOptions): Promise<void> {
   if (json)
     sayJson({
       file: out,
-      ...choice,
+      ...network.choice,
       bytes: bytes.length,
       binaryWeights,
       realWeights,
       members,
       bitsPerWeight,
     });
+}
+
+/** The network that the options make of the last posterior of a run. */
+async function networkOf(folder: string, options: ExportOptions): Promise<Network> {
+  const { recalibrate: isRecalibrated, data, ...others } = options;
+  const choice = choiceOf(options);
+  if (isRecalibrated && data === undefined)
+    throw new UserError(
+      'export: --recalibrate needs --data, the training examples that tell how often to fire',
+    );
+  const unused = (['data', 'limit'] as const).find((name) => options[name] !== undefined);
+  if (!isRecalibrated && unused)
+    throw new UserError(`export: --${unused} is for --recalibrate, which is not there`);
+
+  const trained = await loadTrained(folder);
+  const network = freeze(trained.posterior, choice);
+  if (data === undefined) return network;
+  const { inputs, rates, data: used } = await openRecalibration(trained, folder, { ...others, data });
+  say(`recalibrated on ${grouped(used.count)} examples of ${used.name}`);
+  return recalibrate(network, inputs, rates);
 }
 
 function choiceOf({ weights, count, seed }: ExportOptions): FreezeOptions {

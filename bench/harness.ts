@@ -27,6 +27,8 @@ export interface Row {
 export interface Findings {
   readonly rows: Row[];
   readonly notes: string[];
+  /** Printed in place of the table of ours and theirs, by a bench whose rows hold more than that. */
+  readonly table?: string;
 }
 
 export interface Rounds {
@@ -65,7 +67,7 @@ export const measure = async (
   return times.map(median);
 };
 
-const isPresent = (side: Contender | Absent): side is Contender => !('absent' in side);
+export const isPresent = (side: Contender | Absent): side is Contender => !('absent' in side);
 
 /** Measures two sides against each other; a side that is absent leaves its place in the row empty. */
 export const compare = async (
@@ -93,4 +95,4 @@ export const compare = async (
 };
 
 /** Four digits say all that such a measurement knows. */
-const rounded = (value: number): number => Number(value.toPrecision(4));
+export const rounded = (value: number): number => Number(value.toPrecision(4));

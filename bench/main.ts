@@ -13,6 +13,16 @@ const BENCHES: Record<string, Bench> = {
     summary: 'one training step against PyTorch (--threads 1 --kl --penalty --rounds 7 --steps 20 --profile)',
     load: () => import('./train-step.ts'),
   },
+  engines: {
+    summary:
+      'one training step on every engine: traced, and eagerly on tfjs (--threads 1 --rounds 7 --steps 5)',
+    load: () => import('./engines.ts'),
+  },
+  ablation: {
+    summary:
+      'estimators × penalty × posterior on MNIST (--seeds 1,2,3 --hidden 128,128 --epochs 4 --penalty-weight 1e-5 --members 8 --threads 1 --cells FILE)',
+    load: () => import('./ablation.ts'),
+  },
 };
 
 /** A mistake in the options, as `parseArgs` of Node reports it. */

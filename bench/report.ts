@@ -24,11 +24,11 @@ export const table = (rows: readonly Row[]): string => {
 };
 
 /** All that a bench prints; its last line is JSON for programs. */
-export const report = (bench: string, { rows, notes }: Findings): string =>
+export const report = (bench: string, { rows, notes, table: own }: Findings): string =>
   [
     machineLine(),
     '',
-    table(rows),
+    own ?? table(rows),
     ...(notes.length > 0 ? ['', ...notes] : []),
     '',
     JSON.stringify({ bench, rows }),

@@ -3,10 +3,10 @@
  * with fresh noise in every step. Net A: 784-512-512-10, batch 128, binary weights and activations.
  */
 import { parseArgs } from 'node:util';
-import { UserError } from '../schemas/errors.ts';
 import { type EngineContender, engineTrainStep } from './contenders/engine.ts';
 import { pytorchTrainStep } from './contenders/pytorch.ts';
 import { type Absent, compare, type Findings, type Rounds } from './harness.ts';
+import { integers } from './options.ts';
 
 /** What both sides train. */
 export interface TrainStep {
@@ -41,14 +41,6 @@ export const compareTrainStep = async (
   const found = await compare(`${net}/${threads}`, 'pytorch', [ours, theirs], rounds);
   return { rows: found.rows, notes: [...found.notes, ...notes] };
 };
-
-const integers = (name: string, text: string): number[] =>
-  text.split(',').map((part) => {
-    if (!/^[1-9]\d{0,3}$/.test(part)) {
-      throw new UserError(`--${name} is '${text}'; give an integer from 1 to 9999.`);
-    }
-    return Number(part);
-  });
 
 /** Runs a row for each count in `--threads 1,2`. */
 export const run = async (options: string[]): Promise<Findings> => {

@@ -1,10 +1,10 @@
+import type { Engine, PreparedStep } from '../../train/engine/engine.ts';
 import { onnxEngine } from '../../train/engine/onnx.ts';
-import type { PreparedStep } from '../../train/engine/engine.ts';
 import { trainingOptionsSchema } from '../../train/options.ts';
 import { NoiseSource } from '../../train/noise/noise-source.ts';
 import { initialPosterior } from '../../train/posterior.ts';
 import { initialState, stepOf } from '../../train/train.ts';
-import { adamScalars } from '../../train/optimiser.ts';
+import { optimiserOf } from '../../train/optimisers/index.ts';
 import { binary, defineModel, dense, readout } from '../../schemas/index.ts';
 import { Random } from '../../schemas/random.ts';
 import type { Contender } from '../harness.ts';
@@ -25,8 +25,11 @@ export interface EngineContender extends Contender {
   profile(): Promise<string>;
 }
 
-/** The same step, traced into one ONNX graph and run by onnxruntime. */
-export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Promise<EngineContender> => {
+/** The same step on an engine of ours: by default traced into one ONNX graph and run by onnxruntime. */
+export const engineTrainStep = async (
+  { threads, kl, penalty }: TrainStep,
+  engine: Engine = onnxEngine({ threads }),
+): Promise<EngineContender> => {
   const options = trainingOptionsSchema.parse({
     learningRate: LEARNING_RATE,
     otherRates: 1,
@@ -37,6 +40,7 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
   const noise = NoiseSource.fromSeed(1, 'noise');
   const start = initialState(
     initialPosterior(netA, { spread: 0.5, biasRho: -2, inputPower: 1 / 3, seed: 1 }),
+    options.optimiser,
   );
   let prepared: PreparedStep | undefined;
   let taken = 0;
@@ -44,13 +48,15 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
   const runStep = async (ready: PreparedStep): Promise<void> => {
     // Noise is drawn afresh in every step, and the drawing is part of its time.
     for (const name of step.noises) noise.fillGaussian(ready.feeds[name]!);
-    const { rateFactor, epsilon } = adamScalars(options.adam, ++taken);
+    const { rateFactor, scalars: numbers } = optimiserOf(options.optimiser).numbersAt(++taken);
     const rate = LEARNING_RATE * rateFactor;
     const scalars = {
       'rate.weights': rate,
       'rate.scales': rate,
-      'rate.others': rate,
-      epsilon,
+      'rate.gains': rate,
+      'rate.biases': rate,
+      'rate.neurons': rate,
+      ...numbers,
       divergenceWeight: 1 / EXAMPLES,
       penaltyWeight: 1e-6,
     };
@@ -61,7 +67,7 @@ export const engineTrainStep = async ({ threads, kl, penalty }: TrainStep): Prom
   return {
     name: 'bitspike',
     async prepare() {
-      prepared = await onnxEngine({ threads }).prepare(step, start, ['loss']);
+      prepared = await engine.prepare(step, start, ['loss']);
       const random = Random.fromSeed(1, 'batch');
       const inputs = prepared.feeds.inputs!;
       for (let index = 0; index < inputs.length; index++) inputs[index] = random.nextUniform();

@@ -1,11 +1,13 @@
 import type { LearnedTensor } from '../../schemas/posterior.ts';
-import type { StepFunction } from '../step.ts';
+import type { Shapes, StepFunction, Tensors } from '../step.ts';
 
-/** Runs a training step over and over, keeping its state. */
+/** Computes training steps and what is judged between them. */
 export interface Engine {
   readonly name: string;
   /** Makes a step ready to run. `report` names the reports that are wanted; others may not be computed. */
   prepare(step: StepFunction, state: State, report: readonly string[]): Promise<PreparedStep>;
+  /** Makes a function without gradient or state ready to run. */
+  prepareForward(forward: ForwardFunction): Promise<PreparedForward>;
 }
 
 /** The tensors of a step's state, outside any engine. */
@@ -18,5 +20,20 @@ export interface PreparedStep {
   run(): Promise<Readonly<Record<string, number>>>;
   /** A copy of the state as it is now. */
   state(): Promise<State>;
+  close(): Promise<void>;
+}
+
+/** A pure function of named tensors. */
+export interface ForwardFunction {
+  readonly feeds: Shapes;
+  readonly outputs: Shapes;
+  readonly run: (fed: Tensors) => Tensors;
+}
+
+export interface PreparedForward {
+  /** Buffers to fill before each run, by the name of the feed; row-major. */
+  readonly feeds: Readonly<Record<string, Float32Array>>;
+  /** Runs on what the buffers hold. The next run may write into the arrays that this one returned. */
+  run(): Promise<Readonly<Record<string, Float32Array>>>;
   close(): Promise<void>;
 }

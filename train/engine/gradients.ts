@@ -1,4 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
+import {
+  averagePoolGradient,
+  type ConvolutionAttributes,
+  filterGradient,
+  inputGradient,
+  maximumPoolGradient,
+} from './planes.ts';
 
 type Gradient = (
   dy: tf.Tensor,
@@ -110,6 +117,39 @@ const rules: readonly GradientRule[] = [
       });
       return { x: () => tf.pad(dy, paddings) };
     },
+  },
+  {
+    kernel: 'PadV2',
+    inputs: ['x'],
+    gradient: (dy, [x], { paddings }) => {
+      const begin = (paddings as unknown as [number, number][]).map(([before]) => before);
+      return { x: () => tf.slice(dy, begin, (x as tf.Tensor).shape) };
+    },
+  },
+  {
+    kernel: 'Conv2D',
+    inputs: ['x', 'filter'],
+    gradient: (dy, [x, filter], attributes) => {
+      const how = attributes as unknown as ConvolutionAttributes;
+      return {
+        x: () => inputGradient(dy, filter as tf.Tensor, (x as tf.Tensor).shape, how),
+        filter: () => filterGradient(x as tf.Tensor, dy, (filter as tf.Tensor).shape, how),
+      };
+    },
+  },
+  {
+    kernel: 'AvgPool',
+    inputs: ['x'],
+    gradient: (dy, [x], attributes) => ({ x: () => averagePoolGradient(dy, x as tf.Tensor, attributes) }),
+  },
+  {
+    // Where several numbers are the largest, the gradient goes to the first.
+    kernel: 'MaxPool',
+    inputs: ['x'],
+    output: true,
+    gradient: (dy, [x, y], attributes) => ({
+      x: () => maximumPoolGradient(dy, x as tf.Tensor, y as tf.Tensor, attributes),
+    }),
   },
   {
     kernel: 'Pack',

@@ -1,28 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { reasonOf, UserError } from '../../schemas/errors.ts';
 import { type Shape, sizeOf } from '../../schemas/layer.ts';
+import type { Tensors } from '../step.ts';
+import { useBackend } from './backends.ts';
 import type { Engine } from './engine.ts';
 import { registerGradients } from './gradients.ts';
-
-/** The package that brings each tfjs backend. */
-const packages: Readonly<Record<string, string>> = {
-  cpu: '@tensorflow/tfjs-backend-cpu',
-  wasm: '@tensorflow/tfjs-backend-wasm',
-  tensorflow: '@tensorflow/tfjs-node',
-  webgl: '@tensorflow/tfjs-backend-webgl',
-  webgpu: '@tensorflow/tfjs-backend-webgpu',
-};
 
 /**
  * Runs every step eagerly on a tfjs backend.
  *
  * @param backend a registered backend, or one whose package is installed: it is imported when first used
+ * @param threads of the backend `tensorflow`, which takes their number when it is loaded; the others compute on one
  */
-export function tfjsEngine(backend: string): Engine {
+export function tfjsEngine(backend: string, { threads }: { threads?: number } = {}): Engine {
   return {
     name: `tfjs ${backend}`,
     async prepare(step, initial, report) {
-      await useBackend(backend);
+      await useBackend(backend, threads);
       registerGradients();
       let state: tf.NamedTensorMap = {};
       for (const [name, { shape, data }] of Object.entries(initial)) state[name] = asTensor(data, shape);
@@ -64,34 +57,32 @@ export function tfjsEngine(backend: string): Engine {
         },
       };
     },
+
+    async prepareForward({ feeds: shapes, outputs: results, run }) {
+      await useBackend(backend, threads);
+      const feeds = Object.fromEntries(
+        Object.entries(shapes).map(([name, shape]) => [name, new Float32Array(sizeOf(shape))]),
+      );
+      return {
+        feeds,
+        async run() {
+          await useBackend(backend);
+          const tensors = tf.tidy(() => {
+            const fed = Object.entries(shapes).map(([name, shape]) => [name, asTensor(feeds[name]!, shape)]);
+            return run(Object.fromEntries(fed) as Tensors) as tf.NamedTensorMap;
+          });
+          const outputs: Record<string, Float32Array> = {};
+          for (const name of Object.keys(results))
+            outputs[name] = (await tensors[name]!.data()) as Float32Array;
+          tf.dispose(tensors);
+          return outputs;
+        },
+        async close() {},
+      };
+    },
   };
 }
 
 // A tensor may keep the array it is made from, and a buffer is filled again before the next step.
 const asTensor = (data: Float32Array, shape: Shape): tf.Tensor =>
   tf.tensor(data.slice(), [...shape], 'float32');
-
-async function useBackend(name: string): Promise<void> {
-  if (tf.getBackend() === name) return;
-  if (!tf.engine().registryFactory[name]) await importBackend(name);
-  const ready = await tf.setBackend(name);
-  if (!ready)
-    throw new UserError(`the tfjs backend '${name}' does not start on this machine; try engine 'onnx'`);
-}
-
-async function importBackend(name: string): Promise<void> {
-  const module = packages[name];
-  if (!module) {
-    throw new UserError(
-      `unknown tfjs backend '${name}'; expected one of ${Object.keys(packages).join(', ')}`,
-    );
-  }
-  try {
-    await import(module);
-  } catch (cause) {
-    throw new UserError(
-      `the tfjs backend '${name}' needs the package ${module}: npm install ${module} (${reasonOf(cause)})`,
-      { cause },
-    );
-  }
-}

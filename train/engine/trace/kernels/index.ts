@@ -2,6 +2,7 @@ import { arithmetic } from './arithmetic.ts';
 import { elementwise } from './elementwise.ts';
 import type { BodyKernel, Kernel } from './kernel.ts';
 import { matrix } from './matrix.ts';
+import { planes } from './plane.ts';
 import { reductions } from './reduction.ts';
 import { scans } from './scan.ts';
 import { shaping } from './shaping.ts';
@@ -13,5 +14,6 @@ export const kernels: Readonly<Record<string, Kernel | BodyKernel>> = {
   ...shaping,
   ...reductions,
   ...matrix,
+  ...planes,
   ...scans,
 };

@@ -3,15 +3,23 @@ import { reasonOf, UserError } from '../schemas/errors.ts';
 import { binary, defineModel, dense, type Model, parametersOf, placesOf, readout } from '../schemas/index.ts';
 import { modelOfJson, parseJson } from '../schemas/json.ts';
 import { sizeOf } from '../schemas/layer.ts';
-import type { Dataset } from '../train/data/index.ts';
+import type { ModelDefinition } from '../schemas/model.ts';
+import type { Dataset, RegressionDataset } from '../train/data/index.ts';
 
 /** The network that is binary throughout: bytes, hidden layers of these sizes, one logit per class. */
-export const binaryNetwork = ({ shape, scale, classes }: Dataset, hidden: readonly number[]): Model =>
+export const binaryNetwork = (data: Dataset, hidden: readonly number[]): Model =>
+  networkOf({ type: 'uint8', shape: [sizeOf(data.shape)], scale: data.scale }, hidden, data.classes);
+
+/** The same for what numbers answer: real inputs, and one output per target. */
+export const regressionNetwork = (data: RegressionDataset, hidden: readonly number[]): Model =>
+  networkOf([sizeOf(data.shape)], hidden, data.outputs);
+
+const networkOf = (input: ModelDefinition['input'], hidden: readonly number[], outputs: number): Model =>
   defineModel({
-    input: { type: 'uint8', shape: [sizeOf(shape)], scale },
+    input,
     layers: [
       ...hidden.flatMap((units) => [dense({ units }), binary()]),
-      dense({ units: classes }),
+      dense({ units: outputs }),
       readout(),
     ],
   });

@@ -12,8 +12,12 @@ interface CommandModule {
 const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandModule>]>> = {
   train: ['Learn a network from labelled examples', () => import('./commands/train.ts')],
   export: ['Write a trained network as .onnx, one bit per weight', () => import('./commands/export.ts')],
-  eval: ['Judge an .onnx on labelled examples', () => import('./commands/eval.ts')],
+  eval: [
+    'Judge an .onnx, or a training before and after freezing, on labelled examples',
+    () => import('./commands/eval.ts'),
+  ],
   inspect: ['Tell what is in an .onnx and where its bytes go', () => import('./commands/inspect.ts')],
+  lab: ['Measure bias and variance of gradient estimators', () => import('./commands/lab.ts')],
   demo: ['Train, export and judge a network on handwritten digits', () => import('./commands/demo.ts')],
 };
 

@@ -1,5 +1,5 @@
-import type { Progress } from '../train/index.ts';
-import { clock, grouped } from './output.ts';
+import type { Progress, ValidationProgress } from '../train/index.ts';
+import { clock, grouped, percent, say } from './output.ts';
 
 /** In milliseconds: how often a line on a terminal changes, and how often another is added elsewhere. */
 const intervals = { terminal: 100, elsewhere: 5000 };
@@ -28,6 +28,10 @@ export class ProgressLine {
   }
 }
 
+/** The loss without what is added to it, whatever the likelihood. */
+const lossOf = ({ crossEntropy, negativeLogLikelihood }: Progress['reports']): number =>
+  crossEntropy ?? negativeLogLikelihood ?? Number.NaN;
+
 /** How a training stands: `epoch 3/10   loss 0.1234   18,240 examples/s   0:42 left`. */
 export function trainingText({
   epoch,
@@ -36,41 +40,71 @@ export function trainingText({
   examplesPerSecond,
   remainingSeconds,
 }: Progress): string {
-  const { crossEntropy = Number.NaN, ...others } = reports;
+  const { crossEntropy: _loss, negativeLogLikelihood: _same, ...others } = reports;
   return [
     `epoch ${epoch + 1}/${epochs}`,
-    `loss ${crossEntropy.toFixed(4)}`,
+    `loss ${lossOf(reports).toFixed(4)}`,
     ...Object.entries(others).map(([name, value]) => `${name} ${value.toPrecision(4)}`),
     `${grouped(examplesPerSecond)} examples/s`,
     `${clock(remainingSeconds)} left`,
   ].join('   ');
 }
 
+/** How an epoch was judged: `epoch 3/10   validation loss 0.1234   accuracy 97.10 %   the best`. */
+export const validationText = ({
+  epoch,
+  epochs,
+  loss,
+  accuracy,
+  rootMeanSquareError,
+  best,
+}: ValidationProgress): string =>
+  [
+    `epoch ${epoch + 1}/${epochs}`,
+    `validation loss ${loss.toFixed(4)}`,
+    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
+    ...(rootMeanSquareError === undefined ? [] : [`RMSE ${rootMeanSquareError.toPrecision(4)}`]),
+    ...(best ? ['the best'] : []),
+  ].join('   ');
+
 /** How a training went. */
-export const trainedText = ({ epochs, reports, examplesPerSecond }: Progress, seconds: number): string =>
-  `trained to the end of epoch ${epochs} in ${clock(seconds)}: loss ${(reports['crossEntropy'] ?? Number.NaN).toFixed(4)}, ` +
+export const trainedText = ({ epoch, reports, examplesPerSecond }: Progress, seconds: number): string =>
+  `trained to the end of epoch ${epoch + 1} in ${clock(seconds)}: loss ${lossOf(reports).toFixed(4)}, ` +
   `${grouped(examplesPerSecond)} examples/s`;
 
 export interface Trained<Result> {
   readonly result: Result;
   /** After the last step; undefined where there was none to do. */
   readonly last: Progress | undefined;
+  /** After the epochs that ended here, where the network was judged. */
+  readonly validation: readonly ValidationProgress[];
   readonly seconds: number;
 }
 
 /** Runs a training and shows how it stands. */
 export async function showTraining<Result>(
-  train: (onProgress: (progress: Progress) => void) => Promise<Result>,
+  train: (
+    onProgress: (progress: Progress) => void,
+    onValidation: (figures: ValidationProgress) => void,
+  ) => Promise<Result>,
 ): Promise<Trained<Result>> {
   const line = new ProgressLine();
   const started = performance.now();
   let last: Progress | undefined;
+  const validation: ValidationProgress[] = [];
   try {
-    const result = await train((progress) => {
-      last = progress;
-      line.show(() => trainingText(progress));
-    });
-    return { result, last, seconds: (performance.now() - started) / 1000 };
+    const result = await train(
+      (progress) => {
+        last = progress;
+        line.show(() => trainingText(progress));
+      },
+      (figures) => {
+        validation.push(figures);
+        line.clear();
+        say(validationText(figures));
+      },
+    );
+    return { result, last, validation, seconds: (performance.now() - started) / 1000 };
   } finally {
     line.clear();
   }

@@ -1,23 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Schedule, type TrainingSettings, trainingOptionsSchema } from '../train/index.ts';
+import { type TrainingSettings, trainingOptionsSchema } from '../train/index.ts';
 import { addEstimator, estimatorSettings } from './estimator-options.ts';
+import { earlyStopping, likelihood, network } from './objective-options.ts';
+import { optimiser } from './optimiser-option.ts';
 import { count, number, whole } from './options.ts';
+import { scheduleReader } from './schedule.ts';
 
-/**
- * `0.01` stays; `0.05:0.001` goes from one to the other, `1:0.05:0.4:0.9` does so between two parts of the training.
- */
-const way =
-  (shape: Exclude<Schedule, number>['shape']) =>
-  (text: string): Schedule => {
-    const numbers = text.split(':').map(number);
-    const [from = Number.NaN, to, start = 0, end = 1] = numbers;
-    if (![1, 2, 4].includes(numbers.length))
-      throw new InvalidArgumentError('Expected a number, FROM:TO or FROM:TO:START:END.');
-    return to === undefined ? from : { shape, from, to, start, end };
-  };
-
-const schedule = way('cosine');
-const cooling = way('exponential');
+const schedule = scheduleReader('cosine');
+const cooling = scheduleReader('exponential');
 
 /** `bernoulli`, or `gaussian`, `gaussian:channel`, `gaussian:channel:0.5` with its scale and prior. */
 function posterior(text: string): TrainingSettings['posterior'] {
@@ -29,26 +19,42 @@ function posterior(text: string): TrainingSettings['posterior'] {
 }
 
 const { shape } = trainingOptionsSchema;
-const penalties: readonly string[] = shape.penalty.unwrap().options;
-
-function penalty(text: string): string {
-  if (!penalties.includes(text)) throw new InvalidArgumentError(`Expected one of ${penalties.join(', ')}.`);
-  return text;
-}
+const oneOf =
+  (names: readonly string[]) =>
+  (text: string): string => {
+    if (!names.includes(text)) throw new InvalidArgumentError(`Expected one of ${names.join(', ')}.`);
+    return text;
+  };
 
 /** The options of a training that the command line has, how their values are called, and how they are read. */
 const flags = {
   epochs: ['count', count],
   batchSize: ['count', count],
   learningRate: ['rate', schedule],
+  otherRates: ['rate', schedule],
+  scaleRates: ['rate', schedule],
+  gainRates: ['rate', schedule],
+  biasRates: ['rate', schedule],
+  neuronRates: ['rate', schedule],
+  optimiser: ['form', optimiser],
+  clipNorm: ['norm', number],
   seed: ['number', whole],
   shift: ['pixels', whole],
+  labelSmoothing: ['part', number],
+  likelihood: ['kind', likelihood],
+  noiseSamples: ['count', count],
+  validation: ['part', number],
+  validationNetwork: ['name', network],
+  validationSamples: ['count', count],
+  earlyStopping: ['epochs', earlyStopping],
   posterior: ['family', posterior],
   temperature: ['tau', cooling],
   noiseScale: ['factor', cooling],
-  penalty: ['form', penalty],
+  noise: ['span', oneOf(shape.noise.unwrap().options)],
+  penalty: ['form', oneOf(shape.penalty.unwrap().options)],
   penaltyWeight: ['weight', schedule],
   divergenceWeight: ['weight', schedule],
+  initialGain: ['factor', number],
 } as const satisfies Partial<
   Record<keyof TrainingSettings, readonly [value: string, (text: string) => unknown]>
 >;
@@ -56,12 +62,11 @@ const flags = {
 const names = Object.keys(flags) as (keyof typeof flags)[];
 
 /** As it is written on the command line. */
-const shown = (value: unknown): string =>
-  typeof value === 'object' && value !== null && 'from' in value && 'to' in value
-    ? `${value.from}:${value.to}`
-    : typeof value === 'object' && value !== null && 'family' in value
-      ? String(value.family)
-      : String(value);
+function shown(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  if ('from' in value && 'to' in value) return `${value.from}:${value.to}`;
+  return String('family' in value ? value.family : 'kind' in value ? value.kind : value);
+}
 
 /** Adds the options of a training; what they mean and their defaults are the schema's. */
 export function addTraining(command: Command): Command {
@@ -70,7 +75,8 @@ export function addTraining(command: Command): Command {
     const [value, parser]: readonly [string, (text: string) => unknown] = flags[name];
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <${value}>`;
     // The default stays out of the values: resuming must tell what was given.
-    const description = `${shape[name].description?.replace(/\.$/, '')} (default: ${shown(defaults[name])})`;
+    const standard = defaults[name] === undefined ? '' : ` (default: ${shown(defaults[name])})`;
+    const description = `${shape[name].description?.replace(/\.$/, '')}${standard}`;
     command.addOption(new Option(flag, description).argParser(parser));
   }
   return addEstimator(command);

@@ -122,7 +122,7 @@ const signs = (shape: Shape, means: Float32Array): FrozenTensor => ({
   data: Int8Array.from(means, (value) => (value >= 0 ? 1 : -1)),
 });
 
-const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 /** Standard normal, by Box and Muller. */
 function nextGaussian(random: Random): number {

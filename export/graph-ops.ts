@@ -1,25 +1,33 @@
 import { UserError } from '../schemas/errors.ts';
-import type { Shape } from '../schemas/layer.ts';
+import { type Shape, sizeOf } from '../schemas/layer.ts';
 import { Graph, type Value } from '../schemas/onnx/index.ts';
-import type { Ops, OverTime, Reset, Scan } from '../schemas/ops.ts';
+import type { Convolution, Ops, OverTime, PoolKind, Reset, Scan } from '../schemas/ops.ts';
+import type { Window } from '../schemas/window.ts';
+import {
+  arranged,
+  type Carried,
+  convolvedPlane,
+  filtersFirst,
+  flattened,
+  pooled,
+  stateShape,
+  wholeSum,
+  widened,
+  windowAttributes,
+} from './graph-planes.ts';
 import type { Shared } from './graph-shared.ts';
+import { currentOfSums, operators, wholeSpike } from './graph-sums.ts';
+import { channelShape, countsOf, EXACT, nameOf, parameter, scalar, UINT8, type Writer } from './graph-values.ts';
 import {
   type AffineStep,
-  affineOf,
+  onPlane,
   type ParameterSignal,
+  type Plane,
   type RealSignal,
   type Signal,
   type SumSignal,
   type WholeSignal,
 } from './signal.ts';
-import { wholeThreshold } from './threshold.ts';
-
-/** Data types of ONNX, as the attribute `to` of Cast wants them. */
-const FLOAT32 = 1;
-const UINT8 = 2;
-
-/** Whole numbers up to here are exact in float32, so a sum is the same in integer and in float kernels. */
-const EXACT = 2 ** 24;
 
 /**
  * The exporting interpreter: layers become nodes of an ONNX graph.
@@ -27,61 +35,101 @@ const EXACT = 2 ** 24;
  * Sums of whole inputs are written as DequantizeLinear → MatMul or Gemm → QuantizeLinear with scales of 1, which
  * runtimes fuse into integer kernels and which are exact whole numbers where they do not.
  */
-export class GraphOps implements Ops<Signal> {
+export class GraphOps implements Ops<Signal>, Writer {
   /** Where the layer that is being written begins its names, such as `0.dense`. */
   scope = '';
-  readonly #graph: Graph;
-  readonly #shared: Shared;
+  readonly graph: Graph;
+  readonly shared: Shared;
+  /** Inputs with their channels first, by those with their channels last. */
+  readonly #turned = new Map<Value, Value>();
 
   /** @param shared what the body of a loop shares with the graph around it */
   constructor(graph: Graph, shared: Shared) {
-    this.#graph = graph;
-    this.#shared = shared;
+    this.graph = graph;
+    this.shared = shared;
   }
 
   linear(x: Signal, weight: Signal): Signal {
     const { name, tensor } = parameter(weight);
     if (tensor.values === 'real') {
-      const weights = this.#shared.real(name, tensor.shape, tensor.data);
-      return { kind: 'real', value: this.#graph.node('MatMul', [this.#float(x), weights]) };
+      const weights = this.shared.real(name, tensor.shape, tensor.data);
+      return { kind: 'real', value: this.graph.node('MatMul', [this.#float(x), weights]) };
     }
-    const [inputs, outputs] = tensor.shape as [number, number];
-    if (x.kind === 'real') return this.#realSums(x, name, tensor.data, tensor.shape);
-    if (x.kind !== 'whole') throw new Error(`${this.scope}: a weighted sum of a ${x.kind} has no meaning`);
-    if (inputs * x.most >= EXACT) {
-      throw new UserError(
-        `export: ${name} sums ${inputs} inputs of up to ${x.most}; sums must stay below ${EXACT} to be exact, so use at most ${Math.floor((EXACT - 1) / x.most)} inputs`,
-      );
+    const { shape, data } = tensor;
+    if (x.kind === 'real') return this.#realSums(x, name, data, shape);
+    const [inputs, outputs] = shape as [number, number];
+    return { ...this.#sums(x, name, inputs), signs: data, shape, outputs };
+  }
+
+  conv2d(x: Signal, weight: Signal, how: Convolution): Signal {
+    const { name, tensor } = parameter(weight);
+    const { shape } = tensor;
+    const signal = this.#channelsFirst(x);
+    const plane = convolvedPlane(signal.plane as Plane, shape, how);
+    if (signal.kind === 'whole' && tensor.values === 'binary') {
+      const inputs = sizeOf(shape.slice(0, -1));
+      return {
+        ...this.#sums(signal, name, inputs),
+        signs: tensor.data,
+        shape,
+        outputs: plane.channels,
+        convolution: how,
+        plane,
+      };
     }
-    return { kind: 'sum', input: x, name, signs: tensor.data, inputs, outputs, steps: [] };
+    const weights =
+      tensor.values === 'real'
+        ? this.shared.real(name, filtersFirst(shape), tensor.data, (data) => arranged(data, shape))
+        : this.shared.weights.unpack(name, arranged(tensor.data, shape), filtersFirst(shape), 'float32');
+    const attributes = windowAttributes(signal.plane as Plane, shape, how);
+    return { kind: 'real', value: this.graph.node('Conv', [this.#float(signal), weights], attributes), plane };
+  }
+
+  pool(x: Signal, kind: PoolKind, window?: Window): Signal {
+    return pooled(this, this.#channelsFirst(x), kind, window);
+  }
+
+  flatten(x: Signal): Signal {
+    return flattened(this, this.#carried(x));
+  }
+
+  padChannels(x: Signal, count: number): Signal {
+    return widened(this, this.#channelsFirst(x), count);
   }
 
   multiply(x: Signal, factor: Signal | number): Signal {
-    if (typeof factor === 'number') return this.#real('Mul', x, this.#number(factor));
+    if (typeof factor === 'number') return this.#real('Mul', x, scalar(this.graph, factor));
     return this.#affine(x, 'multiply', parameter(factor));
   }
 
   add(x: Signal, term: Signal): Signal {
-    return term.kind === 'parameter' ? this.#affine(x, 'add', term) : this.#real('Add', x, this.#float(term));
+    if (term.kind === 'parameter') return this.#affine(x, 'add', term);
+    if (x.kind === 'whole' || term.kind === 'whole') {
+      const [first, second] = [this.#channelsFirst(x), this.#channelsFirst(term)];
+      const sum = first.kind === 'whole' && second.kind === 'whole' && wholeSum(this, first, second);
+      return sum || this.#real('Add', first, this.#float(second));
+    }
+    return this.#real('Add', x, this.#float(term));
   }
 
   spike(membrane: Signal, threshold: Signal | number): Signal {
     return membrane.kind === 'sum' && typeof threshold === 'number'
-      ? this.#wholeSpike(membrane, threshold)
-      : this.#realSpike(membrane, this.#amount(threshold));
+      ? wholeSpike(this, membrane, threshold)
+      : this.#realSpike(membrane, this.#amount(threshold, planeOf(membrane)));
   }
 
   leak(membrane: Signal, decay: Signal | number): Signal {
-    return decay === 1 ? membrane : this.#real('Mul', membrane, this.#amount(decay));
+    return decay === 1 ? membrane : this.#real('Mul', membrane, this.#amount(decay, planeOf(membrane)));
   }
 
   reset(membrane: Signal, spikes: Signal, threshold: Signal | number, to: Reset): Signal {
-    const graph = this.#graph;
+    const { graph } = this;
     if (to === 'zero') {
-      const kept = graph.node('Sub', [this.#number(1), this.#float(spikes)]);
+      const kept = graph.node('Sub', [scalar(graph, 1), this.#float(spikes)]);
       return this.#real('Mul', membrane, kept);
     }
-    return this.#real('Sub', membrane, graph.node('Mul', [this.#float(spikes), this.#amount(threshold)]));
+    const limit = this.#amount(threshold, planeOf(membrane));
+    return this.#real('Sub', membrane, graph.node('Mul', [this.#float(spikes), limit]));
   }
 
   detach(x: Signal): Signal {
@@ -93,35 +141,34 @@ export class GraphOps implements Ops<Signal> {
   }
 
   overTime(x: Signal, how: OverTime): Signal {
-    const { time } = this.#shared;
+    const { time } = this.shared;
     if (!time) return x;
-    const sequence = time.unfolded(this.#graph, this.#float(x));
-    const first = this.#graph.constant({ type: 'int64', dims: [1], data: BigInt64Array.of(0n) });
-    const last = this.#graph.constant({ type: 'int64', dims: [], data: BigInt64Array.of(-1n) });
+    const sequence = time.unfolded(this.graph, this.#float(x));
+    const first = this.graph.constant({ type: 'int64', dims: [1], data: BigInt64Array.of(0n) });
+    const last = this.graph.constant({ type: 'int64', dims: [], data: BigInt64Array.of(-1n) });
     const reduced = {
-      mean: () => this.#graph.node('ReduceMean', [sequence, first], { keepdims: 0 }),
-      maximum: () => this.#graph.node('ReduceMax', [sequence, first], { keepdims: 0 }),
-      last: () => this.#graph.node('Gather', [sequence, last], { axis: 0 }),
+      mean: () => this.graph.node('ReduceMean', [sequence, first], { keepdims: 0 }),
+      maximum: () => this.graph.node('ReduceMax', [sequence, first], { keepdims: 0 }),
+      last: () => this.graph.node('Gather', [sequence, last], { axis: 0 }),
     };
     return { kind: 'real', value: reduced[how]() };
   }
 
   /** One Scan; the sums of its input over all times are computed before it. */
   scan({ input, parameters, state, step }: Scan<Signal>): Signal {
-    const graph = this.#graph;
-    const { time } = this.#shared;
+    const { graph } = this;
+    const { time } = this.shared;
     if (!time) throw new Error(`${this.scope}: a layer with a state, and no time in the graph`);
+    const plane = planeOf(input);
     const current = time.unfolded(graph, this.#float(input));
     const body = new Graph(`${this.scope}.step`, graph);
-    const inner = new GraphOps(body, this.#shared);
+    const inner = new GraphOps(body, this.shared);
     inner.scope = this.scope;
+    const fed = (name: string): RealSignal =>
+      onPlane({ kind: 'real', value: body.input(`${this.scope}.${name}`, 'float32') }, plane);
     const names = Object.keys(state);
-    const before = names.map((name): [string, Signal] => [
-      name,
-      { kind: 'real', value: body.input(`${this.scope}.${name}.before`, 'float32') },
-    ]);
-    const now: Signal = { kind: 'real', value: body.input(`${this.scope}.current`, 'float32') };
-    const [output, after] = step(inner, parameters, Object.fromEntries(before), now);
+    const before = names.map((name): [string, Signal] => [name, fed(`${name}.before`)]);
+    const [output, after] = step(inner, parameters, Object.fromEntries(before), fed('current'));
 
     for (const name of names) {
       const value = inner.#float(after[name] as Signal);
@@ -133,144 +180,96 @@ export class GraphOps implements Ops<Signal> {
 
     const found = graph.nodeN(
       'Scan',
-      [...names.map((name) => time.zeros(graph, state[name] as Shape)), current],
+      [...names.map((name) => time.zeros(graph, stateShape(state[name] as Shape, plane))), current],
       [...names.map((name) => `${this.scope}.${name}`), `${this.scope}.sequence`],
       { num_scan_inputs: 1, body },
     );
-    const value = time.folded(graph, found.at(-1) as Value, this.scope);
-    return spikes ? { kind: 'whole', value, unit: 1, most: 1 } : { kind: 'real', value };
+    const value = time.folded(graph, found.at(-1) as Value, nameOf(this, plane));
+    return spikes ? { ...output, value } : onPlane({ kind: 'real', value }, plane);
+  }
+
+  /** The value of a layer's spikes, for whoever asks for it: [batch, …features] as in the model. */
+  observable(signal: Signal): Value {
+    const { plane, value } = this.#carried(signal);
+    if (!plane) return value;
+    return this.graph.node('Transpose', [value], { perm: [0, 2, 3, 1] }, { output: this.scope });
+  }
+
+  /** Sums of whole numbers, of which float32 must hold every one. */
+  #sums(x: Signal, name: string, inputs: number) {
+    if (x.kind !== 'whole') throw new Error(`${this.scope}: a weighted sum of a ${x.kind} has no meaning`);
+    const most = x.most * x.stored;
+    if (inputs * most >= EXACT) {
+      throw new UserError(
+        `export: ${name} sums ${inputs} inputs of up to ${most}; sums must stay below ${EXACT} to be exact, so use at most ${Math.floor((EXACT - 1) / most)} inputs`,
+      );
+    }
+    return { kind: 'sum', input: x, name, inputs, steps: [] } satisfies Partial<SumSignal>;
   }
 
   #affine(x: Signal, by: AffineStep['by'], { name, tensor }: ParameterSignal): Signal {
     if (tensor.values !== 'real') throw new Error(`${name}: expected a real parameter`);
     if (x.kind === 'sum') return { ...x, steps: [...x.steps, { by, name, amounts: tensor.data }] };
-    return this.#real(operators[by], x, this.#shared.real(name, tensor.shape, tensor.data));
+    const dims = channelShape(tensor.data.length, planeOf(x));
+    return this.#real(operators[by], x, this.shared.real(name, dims, tensor.data));
   }
 
   #real(op: string, x: Signal, by: Value): RealSignal {
-    return { kind: 'real', value: this.#graph.node(op, [this.#float(x), by]) };
-  }
-
-  #number(value: number): Value {
-    return this.#graph.constant({ type: 'float32', dims: [], data: Float32Array.of(value) });
+    return onPlane({ kind: 'real', value: this.graph.node(op, [this.#float(x), by]) }, planeOf(x));
   }
 
   /** A number, or a learned one per channel. */
-  #amount(of: Signal | number): Value {
-    if (typeof of === 'number') return this.#number(of);
+  #amount(of: Signal | number, plane: Plane | undefined): Value {
+    if (typeof of === 'number') return scalar(this.graph, of);
     const { name, tensor } = parameter(of);
-    return this.#shared.real(name, tensor.shape, Float32Array.from(tensor.data));
+    const dims = channelShape(tensor.data.length, plane);
+    return this.shared.real(name, dims, Float32Array.from(tensor.data));
   }
 
   /** Real numbers times binary weights: spikes that are carried from step to step, or inputs that are real. */
   #realSums(x: RealSignal, name: string, signs: Int8Array, shape: Shape): RealSignal {
     // A bit cannot say that there is no weight: where none is, on the diagonal, +1 is stored, and taken off again.
     const stored = signs.map((sign) => sign || 1);
-    const unpacked = this.#shared.weights.unpack(name, stored, shape, 'float32');
-    const sums = this.#graph.node('MatMul', [x.value, unpacked]);
-    const value = signs.includes(0) ? this.#graph.node('Sub', [sums, x.value]) : sums;
+    const unpacked = this.shared.weights.unpack(name, stored, shape, 'float32');
+    const sums = this.graph.node('MatMul', [x.value, unpacked]);
+    const value = signs.includes(0) ? this.graph.node('Sub', [sums, x.value]) : sums;
     return { kind: 'real', value };
   }
 
   /** The float32 numbers that a signal stands for. */
   #float(x: Signal): Value {
-    if (x.kind === 'real') return x.value;
-    if (x.kind === 'sum') return this.#current(x);
-    if (x.kind !== 'whole') throw new Error(`expected numbers, got a ${x.kind}`);
-    const numbers = this.#graph.node('Cast', [x.value], { to: FLOAT32 });
-    return x.unit === 1 ? numbers : this.#graph.node('Mul', [numbers, this.#number(x.unit)]);
+    if (x.kind === 'sum') return currentOfSums(this, x);
+    const signal = this.#carried(x);
+    if (signal.kind === 'real') return signal.value;
+    const numbers = countsOf(this.graph, signal);
+    return signal.unit === 1 ? numbers : this.graph.node('Mul', [numbers, scalar(this.graph, signal.unit)]);
   }
 
-  /** Fires where S − threshold ≥ 1; × 512 and saturated, that is 255, and 0 elsewhere. */
-  #wholeSpike(sums: SumSignal, threshold: number): WholeSignal {
-    const { signs, outputs, name } = sums;
-    const negated = new Int32Array(outputs);
-    const flipped = Int8Array.from(signs);
-    for (let channel = 0; channel < outputs; channel++) {
-      const whole = wholeThreshold(sums, channel, threshold, this.#shared.round);
-      negated[channel] = -whole.threshold;
-      if (whole.sign > 0) continue;
-      for (let index = channel; index < flipped.length; index += outputs)
-        flipped[index] = -(flipped[index] as number);
+  #carried(x: Signal): Carried {
+    if (x.kind !== 'real' && x.kind !== 'whole') throw new Error(`expected numbers, got a ${x.kind}`);
+    return x;
+  }
+
+  #channelsFirst(x: Signal): Carried {
+    const signal = this.#carried(x);
+    if (!signal.plane?.channelsLast) return signal;
+    const { channelsLast: _, ...plane } = signal.plane;
+    let value = this.#turned.get(signal.value);
+    if (value === undefined) {
+      value = this.graph.node('Transpose', [signal.value], { perm: [0, 3, 1, 2] });
+      this.#turned.set(signal.value, value);
     }
-    const graph = this.#graph;
-    const bias = graph.initializer(`${name}.negated_threshold`, {
-      type: 'int32',
-      dims: [outputs],
-      data: negated,
-    });
-    const gap = graph.node(
-      'Gemm',
-      [...this.#dequantized(sums, flipped), this.#dequantize(bias)],
-      {},
-      { output: `${this.scope}.gap` },
-    );
-    const scale = graph.constant({ type: 'float32', dims: [], data: Float32Array.of(1 / 512) });
-    const zero = graph.constant({ type: 'uint8', dims: [], data: Uint8Array.of(0) });
-    const value = graph.node('QuantizeLinear', [gap, scale, zero], {}, { output: this.scope });
-    return { kind: 'whole', value, unit: 1 / 255, most: 255 };
+    return { ...signal, value, plane };
   }
 
   #realSpike(membrane: Signal, threshold: Value): WholeSignal {
-    const fires = this.#graph.node('Greater', [this.#float(membrane), threshold]);
-    const output = this.#graph.parent ? {} : { output: this.scope };
-    return {
-      kind: 'whole',
-      value: this.#graph.node('Cast', [fires], { to: UINT8 }, output),
-      unit: 1,
-      most: 1,
-    };
-  }
-
-  /**
-   * The current of sums, elementwise in float32: the same on every runtime. Over time each step is rounded by itself,
-   * as in the reference; without time a factor and an offset are enough.
-   */
-  #current(sums: SumSignal): Value {
-    const { outputs, name, input } = sums;
-    const graph = this.#graph;
-    const whole = graph.node(
-      'MatMul',
-      this.#dequantized(sums, sums.signs),
-      {},
-      { output: `${this.scope}.sums` },
-    );
-    const vector = (part: string, data: Float32Array) =>
-      graph.initializer(`${name}.${part}`, { type: 'float32', dims: [outputs], data });
-    if (this.#shared.time) {
-      const unit = new Float32Array(outputs).fill(input.unit);
-      const scaled = input.unit === 1 ? whole : graph.node('Mul', [whole, vector('unit', unit)]);
-      return sums.steps.reduce(
-        (value, { by, name: of, amounts }) =>
-          graph.node(operators[by], [value, this.#shared.real(of, [outputs], amounts)]),
-        scaled,
-      );
-    }
-    const factors = new Float32Array(outputs);
-    const offsets = new Float32Array(outputs);
-    for (let channel = 0; channel < outputs; channel++) {
-      const { factor, offset } = affineOf(sums, channel);
-      factors[channel] = factor;
-      offsets[channel] = offset;
-    }
-    const scaled = graph.node('Mul', [whole, vector('factor', factors)]);
-    return graph.node('Add', [scaled, vector('offset', offsets)], {}, { output: this.scope });
-  }
-
-  #dequantized({ input, name, inputs, outputs }: SumSignal, signs: Int8Array): [x: Value, weight: Value] {
-    const unpacked = this.#shared.weights.unpack(name, signs, [inputs, outputs], 'int8');
-    return [this.#dequantize(input.value), this.#dequantize(unpacked)];
-  }
-
-  #dequantize(whole: Value): Value {
-    const one = this.#graph.constant({ type: 'float32', dims: [], data: Float32Array.of(1) });
-    return this.#graph.node('DequantizeLinear', [whole, one]);
+    const plane = planeOf(membrane);
+    const fires = this.graph.node('Greater', [this.#float(membrane), threshold]);
+    const output = this.graph.parent ? {} : { output: nameOf(this, plane) };
+    const value = this.graph.node('Cast', [fires], { to: UINT8 }, output);
+    return onPlane({ kind: 'whole', value, unit: 1, most: 1, stored: 1, type: 'uint8' }, plane);
   }
 }
 
-const operators: Record<AffineStep['by'], string> = { multiply: 'Mul', add: 'Add' };
-
-function parameter(signal: Signal): ParameterSignal {
-  if (signal.kind !== 'parameter') throw new Error(`expected a parameter, got a ${signal.kind}`);
-  return signal;
-}
+const planeOf = (signal: Signal): Plane | undefined =>
+  signal.kind === 'parameter' ? undefined : signal.plane;

@@ -19,11 +19,15 @@ export class Shared {
     this.time = time;
   }
 
-  /** A real parameter. Members of an ensemble share what they have in common. */
-  real(name: string, shape: Shape, data: Float32Array): Value {
+  /**
+   * A real parameter. Members of an ensemble share what they have in common.
+   *
+   * @param arrange puts the numbers into the order of the shape, where theirs is another
+   */
+  real(name: string, shape: Shape, data: Float32Array, arrange = (given: Float32Array) => given): Value {
     const known = this.#real.get(data);
     if (known) return known;
-    const value = this.#graph.initializer(name, { type: 'float32', dims: [...shape], data });
+    const value = this.#graph.initializer(name, { type: 'float32', dims: [...shape], data: arrange(data) });
     this.#real.set(data, value);
     return value;
   }

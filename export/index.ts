@@ -7,7 +7,13 @@ export {
   type Member,
   type Network,
 } from './freeze.ts';
-export { type FreezeReport, freezeReport, signHistogram } from './freeze-report.ts';
+export {
+  type FreezeReport,
+  type FreezeReportOptions,
+  type FrozenName,
+  freezeReport,
+  signHistogram,
+} from './freeze-report.ts';
 export { type OracleResult, runOracle } from './oracle.ts';
 export {
   type LayerReport,
@@ -16,4 +22,6 @@ export {
   type PortReport,
   reportOnnx,
 } from './report.ts';
+export { type FiringRates, recalibrate } from './recalibrate.ts';
+export { atTemperature } from './temperature.ts';
 export { graphNames, toOnnx } from './to-onnx.ts';

@@ -2,16 +2,26 @@ import { type Shape, sizeOf } from '../schemas/layer.ts';
 import { forward, type Model, type Place, stepsOf } from '../schemas/model.ts';
 import type { Ops, OverTime } from '../schemas/ops.ts';
 import type { Member, Network } from './freeze.ts';
+import { convolved, type Numbers, pooled, widened } from './oracle-planes.ts';
+import { commonUnit } from './units.ts';
 
 /** A plain array of float64: activations [batch, …], parameters without a batch. */
 export interface Plain {
   readonly shape: Shape;
   readonly data: Float64Array;
-  /** Where numbers are whole: what one of them stands for. Sums of them are then exact. */
+  /** What one of the numbers stands for, 1 unless given: where numbers are whole, sums of them are then exact. */
   readonly unit?: number;
 }
 
 const plain = (shape: Shape, data: Float64Array): Plain => ({ shape, data });
+
+/** Other numbers of the same unit. */
+const inUnitOf = ({ unit }: Plain, { shape, data }: Numbers): Plain =>
+  unit === undefined ? { shape, data } : { shape, data, unit };
+
+/** The numbers themselves. */
+const valuesOf = ({ data, unit = 1 }: Plain): Float64Array =>
+  unit === 1 ? data : data.map((value) => value * unit);
 
 /** How the results of operations are rounded: `Math.fround` where a runtime's float32 is to be met bit by bit. */
 export type Rounding = (x: number) => number;
@@ -48,6 +58,18 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
   const times = (a: number, b: number): number => a * b;
   const plus = (a: number, b: number): number => a + b;
 
+  /** Signals added in the unit of the finer one, so that whole numbers stay whole. */
+  const addSignals = (x: Plain, y: Plain): Plain => {
+    const common = commonUnit(x.unit ?? 1, y.unit ?? 1);
+    if (!common) {
+      const [first, second] = [x, y].map(({ data, unit = 1 }) => scaled(data, unit, round));
+      return combine(plain(x.shape, first as Float64Array), plain(y.shape, second as Float64Array), plus);
+    }
+    const [first, second] = common.factors;
+    const data = x.data.map((value, index) => value * first + (y.data[index] as number) * second);
+    return { shape: x.shape, data, unit: common.unit };
+  };
+
   return {
     linear(x, weight) {
       const [inputs, outputs] = weight.shape as [number, number];
@@ -70,8 +92,24 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
         x.unit === undefined ? sums : scaled(sums, x.unit, round),
       );
     },
+    conv2d(x, weight, how) {
+      const { shape, data } = convolved(x, weight, how);
+      return plain(shape, x.unit === undefined ? data : scaled(data, x.unit, round));
+    },
+    pool(x, kind, window) {
+      const [, height = 0, width = 0] = x.shape;
+      const { size, stride } = window ?? { size: [height, width] as const, stride: [1, 1] as const };
+      const found = pooled(x, kind, { size, stride });
+      // The mean of whole numbers stays their sum, which stands for so much less.
+      return kind === 'average'
+        ? { ...found, unit: (x.unit ?? 1) / (size[0] * size[1]) }
+        : inUnitOf(x, found);
+    },
+    flatten: (x) => inUnitOf(x, { shape: [x.shape[0] as number, sizeOf(x.shape.slice(1))], data: x.data }),
+    padChannels: (x, count) => inUnitOf(x, widened(x, count)),
     multiply: (x, factor) => combine(x, factor, times),
-    add: (x, term) => combine(x, term, plus),
+    add: (x, term) =>
+      x.unit === undefined && term.unit === undefined ? combine(x, term, plus) : addSignals(x, term),
     spike(membrane, threshold) {
       const limits = typeof threshold === 'number' ? [round(threshold)] : threshold.data;
       return plain(
@@ -164,7 +202,7 @@ export function runOracle(
     parameters[name] = plain(shape, Float64Array.from(data));
   const layers: Record<string, Float64Array> = {};
   const after = ({ name }: Place, output: Plain): void => {
-    layers[name] = output.data;
+    layers[name] = valuesOf(output);
   };
   const start: Plain = {
     ...plain([rows, ...input.shape], Float64Array.from(inputs)),

@@ -16,14 +16,17 @@ export function packBits(signs: Int8Array): Uint8Array {
 /** What the names of the tables begin with. */
 export const tablePrefix = 'signs_of_byte.';
 
-/** The eight values, −1 or +1, that each byte stands for: [256, 8]. */
-const table = <T extends Int8Array | Float32Array>(into: T): T => {
-  for (let index = 0; index < into.length; index++) into[index] = ((index >> 3) >> (index & 7)) & 1 ? 1 : -1;
+/** The eight values, −1 or +1 plus `zero`, that each byte stands for: [256, 8]. */
+const table = <T extends Int8Array | Uint8Array | Float32Array>(into: T, zero = 0): T => {
+  for (let index = 0; index < into.length; index++)
+    into[index] = zero + (((index >> 3) >> (index & 7)) & 1 ? 1 : -1);
   return into;
 };
 
 const tables = {
   int8: (): TensorData => ({ type: 'int8', dims: [256, BITS], data: table(new Int8Array(256 * BITS)) }),
+  /** 0 and 2: −1 and +1 to a kernel that takes 1 for zero. */
+  uint8: (): TensorData => ({ type: 'uint8', dims: [256, BITS], data: table(new Uint8Array(256 * BITS), 1) }),
   float32: (): TensorData => ({
     type: 'float32',
     dims: [256, BITS],
@@ -45,7 +48,7 @@ export class PackedWeights {
 
   /**
    * @param name of the initializer that holds the bits
-   * @returns −1 and +1 as `type`, of the given shape
+   * @returns −1 and +1 as `type`, 0 and 2 as uint8, of the given shape
    */
   unpack(name: string, signs: Int8Array, shape: readonly number[], type: keyof typeof tables): Value {
     const graph = this.#graph;

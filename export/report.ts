@@ -90,7 +90,7 @@ export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
   const sizes = weightSizes(model);
   const { parts, real } = partsOf(onnx.graph, sizes, members, file);
   const layers = placesOf(model).map(({ name, input, output }) => {
-    const own = [...sizes].filter(([key]) => key.startsWith(`${name}.`));
+    const own = [...sizes].filter(([key]) => key.slice(0, key.lastIndexOf('.')) === name);
     const count = (isReal: boolean): number =>
       own.reduce((sum, [key, size]) => (real.has(key) === isReal ? sum + size : sum), 0);
     return { name, input, output, binaryWeights: count(false), realWeights: count(true) };

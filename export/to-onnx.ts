@@ -1,13 +1,13 @@
 import { memberPrefix, toMetadata } from '../schemas/description.ts';
 import { kept } from '../schemas/likelihood.ts';
-import { classesOf, forward, type Model, type Place, stepsOf } from '../schemas/model.ts';
+import { classesOf, fires, forward, type Model, type Place, stepsOf } from '../schemas/model.ts';
 import { defineOnnxModel, Graph, type Value, writeModel } from '../schemas/onnx/index.ts';
 import { version } from '../schemas/version.ts';
 import type { Member, Network } from './freeze.ts';
 import { GraphOps } from './graph-ops.ts';
 import { Shared, TimeAxis } from './graph-shared.ts';
 import { roundingOf } from './oracle.ts';
-import type { Signal } from './signal.ts';
+import { inputSignal, type Signal } from './signal.ts';
 
 /** Names of a graph's inputs and outputs: what a script with plain onnxruntime needs to know. */
 export const graphNames = {
@@ -58,14 +58,13 @@ export function toOnnx(network: Network): Uint8Array {
 
 function inputOf(graph: Graph, model: Model): { readonly input: Signal; readonly time?: TimeAxis } {
   const { input } = model;
-  const signal = (value: Value): Signal =>
-    input.type === 'uint8' ? { kind: 'whole', value, unit: input.scale, most: 255 } : { kind: 'real', value };
   if (stepsOf(model) === 1) {
-    return { input: signal(graph.input(graphNames.input, input.type, ['batch', ...input.shape])) };
+    const batch = graph.input(graphNames.input, input.type, ['batch', ...input.shape]);
+    return { input: inputSignal(input, batch) };
   }
   const sequence = graph.input(graphNames.input, input.type, ['time', 'batch', ...input.shape]);
   const time = new TimeAxis(graph, sequence);
-  return { input: signal(time.folded(graph, sequence)), time };
+  return { input: inputSignal(input, time.folded(graph, sequence)), time };
 }
 
 function writeMember(ops: GraphOps, model: Model, member: Member, input: Signal, prefix: string) {
@@ -80,9 +79,9 @@ function writeMember(ops: GraphOps, model: Model, member: Member, input: Signal,
     before: ({ name }: Place) => {
       ops.scope = prefix + name;
     },
-    after: (_place, written) => {
+    after: (place, written) => {
       // What a neuron gives is in the graph; a current may stay folded into what follows it.
-      if (written.kind === 'whole') layers.push(written.value);
+      if (fires(place)) layers.push(ops.observable(written));
     },
   });
   if (output.kind !== 'real') throw new Error(`the logits are a ${output.kind}`);

@@ -20,14 +20,19 @@ export {
 } from './layer.ts';
 export { adaptiveLif } from './layers/adaptive-lif.ts';
 export { binary } from './layers/binary.ts';
+export { conv2d } from './layers/conv2d.ts';
 export { cubaLif } from './layers/cuba-lif.ts';
 export { dense } from './layers/dense.ts';
+export { flatten } from './layers/flatten.ts';
+export { globalAveragePool } from './layers/global-pool.ts';
 export type { LayerKind, LayerSpec } from './layers/index.ts';
 export { integrateAndFire } from './layers/integrate-and-fire.ts';
 export { leakyIntegrator } from './layers/leaky-integrator.ts';
 export { lif } from './layers/lif.ts';
+export { averagePool, maxPool } from './layers/pool.ts';
 export { readout } from './layers/readout.ts';
 export { recurrent } from './layers/recurrent.ts';
+export { residual } from './layers/residual.ts';
 export {
   classesOf,
   defineModel,
@@ -39,6 +44,7 @@ export {
   placesOf,
   stepsOf,
 } from './model.ts';
-export type { Ops, OverTime, Reset, Scan } from './ops.ts';
+export type { Convolution, Ops, OverTime, PoolKind, Reset, Scan } from './ops.ts';
 export type { Family, GaussianScale, LearnedTensor, Posterior } from './posterior.ts';
 export { Random } from './random.ts';
+export type { Padding, Pair, Window } from './window.ts';

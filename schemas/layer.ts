@@ -35,7 +35,7 @@ export interface Parameter {
 /**
  * What flows between layers.
  *
- * - `signal`: inputs of the network or spikes.
+ * - `signal`: inputs of the network, spikes, or sums and averages of spikes.
  * - `current`: weighted sums, waiting for a neuron or a readout.
  * - `logits`: what a readout reports; nothing follows it.
  */
@@ -57,8 +57,15 @@ export interface Layer<
   readonly takes: Flow;
   readonly gives: Flow;
 
-  /** Shape of one output example, given one input example. Throws a UserError when the input does not fit. */
-  outputShape(options: z.output<Options>, input: Shape): Shape;
+  /** Nothing fires in it, although it gives a signal: that is made of the signals it takes. */
+  readonly rearranges?: true;
+
+  /**
+   * Shape of one output example, given one input example. Throws a UserError when the input does not fit.
+   *
+   * @param inside of a layer that holds others, the shape that they give
+   */
+  outputShape(options: z.output<Options>, input: Shape, inside?: Shape): Shape;
 
   /** Tensors to learn. */
   parameters(options: z.output<Options>, input: Shape): Record<Name, Parameter>;
@@ -80,6 +87,18 @@ export interface Layer<
     state: Readonly<Record<State, V>>,
     input: V,
   ): readonly [output: V, state: Record<State, V>];
+
+  /**
+   * Makes the output of a layer that holds others, in an option `layers`: they take its input, one after the other,
+   * and this joins it with what they give.
+   */
+  join?<V>(ops: Ops<V>, options: z.output<Options>, from: Branch<V>, inside: Branch<V>): V;
+}
+
+/** A value on the way through a network, and the shape of one example of it. */
+export interface Branch<V> {
+  readonly value: V;
+  readonly shape: Shape;
 }
 
 /** A layer as plain data: its kind and all its options. */

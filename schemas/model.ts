@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type EncoderSpec, encoderSchema } from './encoders/index.ts';
 import { UserError } from './errors.ts';
 import { checkOptions, type Flow, type Layer, type Parameter, type Shape } from './layer.ts';
 import { type LayerKind, type LayerSpec, layers } from './layers/index.ts';
@@ -29,13 +30,17 @@ export interface Model {
   readonly input: InputSpec;
   /** Time steps of one example, each of the input's shape; absent where there is no time. */
   readonly steps?: number;
+  /** What makes those steps of an example; absent where examples are sequences already. */
+  readonly encoder?: EncoderSpec;
   readonly layers: readonly LayerSpec[];
 }
 
 /** What `defineModel` takes: as `Model`, with `[784]` short for real inputs of that shape. */
 export interface ModelDefinition {
   readonly input: Shape | InputSpec;
+  /** The encoder's unless given. */
   readonly steps?: number;
+  readonly encoder?: z.input<typeof encoderSchema>;
   readonly layers: readonly LayerSpec[];
 }
 
@@ -49,12 +54,14 @@ const isKind = (kind: unknown): kind is LayerKind => typeof kind === 'string' &&
 export function defineModel(definition: ModelDefinition): Model {
   const {
     input,
-    steps,
+    encoder,
+    steps = encoder && 'steps' in encoder ? encoder.steps : undefined,
     layers: specs,
   } = checkOptions(
     z.strictObject({
       input: z.union([shape, z.looseObject({})]),
       steps: z.int().positive().exactOptional(),
+      encoder: encoderSchema.exactOptional(),
       layers: z.array(z.looseObject({ kind: z.unknown().optional() })).min(1),
     }),
     definition,
@@ -67,22 +74,44 @@ export function defineModel(definition: ModelDefinition): Model {
       'model input',
     ),
     ...(steps !== undefined && steps > 1 && { steps }),
-    layers: specs.map(checkLayer),
+    ...(encoder && { encoder }),
+    layers: checkLayers(specs, 'model'),
   };
-  checkFlow(model);
-  walk(model, () => {});
+  if (encoder && 'steps' in encoder && encoder.steps !== stepsOf(model)) {
+    throw new UserError(
+      `model: steps is ${steps}, its encoder ${encoder.kind} makes ${encoder.steps}; leave steps out`,
+    );
+  }
+  checkFlow(model.layers, 'model', "the network's input", 'logits');
+  const answer = treeOf(model).at(-1)?.output ?? [];
+  if (answer.length !== 1) {
+    throw new UserError(
+      `model: the readout reports [${answer.join(', ')}]; expected one axis, of classes: put flatten() or globalAveragePool() before the last dense()`,
+    );
+  }
   return model;
 }
 
-function checkLayer({ kind, ...options }: { kind?: unknown }, index: number): LayerSpec {
-  if (!isKind(kind)) {
-    throw new UserError(
-      `model layer ${index}: unknown kind ${JSON.stringify(kind)}; expected one of ${Object.keys(layers).join(', ')}`,
-    );
-  }
-  const checked = checkOptions(layers[kind].layer.options, options, `model layer ${index} (${kind})`);
-  return { kind, ...checked } as LayerSpec;
+type Unchecked = Readonly<Record<string, unknown>> & { readonly kind?: unknown };
+
+/** @param where the layers are: `model`, or a layer of it that holds others */
+function checkLayers(specs: readonly Unchecked[], where: string): LayerSpec[] {
+  return specs.map(({ kind, ...options }, index) => {
+    if (!isKind(kind)) {
+      throw new UserError(
+        `${where} layer ${index}: unknown kind ${JSON.stringify(kind)}; expected one of ${Object.keys(layers).join(', ')}`,
+      );
+    }
+    const place = `${where} layer ${index} (${kind})`;
+    const spec = { kind, ...checkOptions(layers[kind].layer.options, options, place) } as LayerSpec;
+    const inside = layersIn(spec);
+    return inside ? ({ ...spec, layers: checkLayers(inside, place) } as LayerSpec) : spec;
+  });
 }
+
+/** The layers that a layer holds, if it holds some; checked with the model that it is of. */
+const layersIn = (spec: LayerSpec): readonly LayerSpec[] | undefined =>
+  layerOf(spec).join && (spec as unknown as { readonly layers: readonly LayerSpec[] }).layers;
 
 const flowHint: Record<Flow, string> = {
   signal: 'put a neuron such as binary() between them',
@@ -90,49 +119,64 @@ const flowHint: Record<Flow, string> = {
   logits: 'end the network with readout()',
 };
 
-function checkFlow(model: Model): void {
+/** @param from what the first layer takes @param expected what the last one must give */
+function checkFlow(specs: readonly LayerSpec[], where: string, from: string, expected: Flow): void {
   let flow = 'signal' as Flow;
-  model.layers.forEach((spec, index) => {
+  specs.forEach((spec, index) => {
     const { takes, gives } = layerOf(spec);
+    const place = `${where} layer ${index} (${spec.kind})`;
     if (takes !== flow) {
-      const before =
-        index === 0 ? "the network's input" : `layer ${index - 1} (${model.layers[index - 1]?.kind})`;
-      throw new UserError(
-        `model layer ${index} (${spec.kind}): expected a ${takes}, got the ${flow} of ${before}; ${flowHint[takes]}`,
-      );
+      const before = index === 0 ? from : `layer ${index - 1} (${specs[index - 1]?.kind})`;
+      throw new UserError(`${place}: expected a ${takes}, got the ${flow} of ${before}; ${flowHint[takes]}`);
     }
+    const inside = layersIn(spec);
+    if (inside) checkFlow(inside, place, `the ${spec.kind}'s input`, gives);
     flow = gives;
   });
-  if (flow !== 'logits') throw new UserError(`model: the last layer gives a ${flow}; ${flowHint.logits}`);
+  if (flow === expected) return;
+  const hint = expected === 'logits' ? flowHint.logits : `end its layers with a neuron such as binary()`;
+  throw new UserError(`${where}: the last layer gives ${flow === 'logits' ? '' : 'a '}${flow}; ${hint}`);
 }
 
 /** One layer of a model with all that its place in the network decides. */
 export interface Place {
+  /** Where it is in the list that it is of. */
   readonly index: number;
-  /** Unique in the network: `0.dense`. */
+  /** Unique in the network: `0.dense`, or `3.residual.0.conv2d` of a layer inside another. */
   readonly name: string;
   readonly spec: LayerSpec;
   readonly layer: AnyLayer;
   readonly input: Shape;
   readonly output: Shape;
+  /** The layers it holds, in order. */
+  readonly inside?: readonly Place[];
 }
 
-function walk(model: Model, visit: (place: Place) => void): void {
-  let input: Shape = model.input.shape;
-  model.layers.forEach((spec, index) => {
+const treeOf = (model: Model): Place[] => placesIn(model.layers, model.input.shape, '');
+
+function placesIn(specs: readonly LayerSpec[], from: Shape, prefix: string): Place[] {
+  let input = from;
+  return specs.map((spec, index) => {
     const layer = layerOf(spec);
-    const output = layer.outputShape(spec, input);
-    visit({ index, name: `${index}.${spec.kind}`, spec, layer, input, output });
+    const name = `${prefix}${index}.${spec.kind}`;
+    const held = layersIn(spec);
+    const inside = held && placesIn(held, input, `${name}.`);
+    const output = layer.outputShape(spec, input, inside?.at(-1)?.output);
+    const place = { index, name, spec, layer, input, output, ...(inside && { inside }) };
     input = output;
+    return place;
   });
 }
 
-/** The layers of a network in order, with their shapes. */
+/** The layers of a network in the order in which they are done, with their shapes: one that holds others after those. */
 export function placesOf(model: Model): Place[] {
-  const places: Place[] = [];
-  walk(model, (place) => places.push(place));
-  return places;
+  const listed = (places: readonly Place[]): Place[] =>
+    places.flatMap((place) => [...listed(place.inside ?? []), place]);
+  return listed(treeOf(model));
 }
+
+/** Whether the layer has neurons that fire. */
+export const fires = ({ layer }: Place): boolean => layer.gives === 'signal' && !layer.rearranges;
 
 /** Every tensor to learn, by name: `0.dense.weight`. */
 export function parametersOf(model: Model): Record<string, Parameter> {
@@ -150,7 +194,7 @@ export const stepsOf = (model: Model): number => model.steps ?? 1;
 /** Number of classes: how many logits one example gets. */
 export const classesOf = (model: Model): number => placesOf(model).at(-1)?.output[0] ?? 0;
 
-/** Told of every layer as a network runs, in any arithmetic. */
+/** Told of every layer as a network runs, in the order of `placesOf`, in any arithmetic. */
 export interface Observer<V> {
   before?(place: Place): void;
   after?(place: Place, output: V, input: V): void;
@@ -170,21 +214,35 @@ export function forward<V>(
   input: V,
   observer: Observer<V> = {},
 ): V {
-  let signal = input;
-  for (const place of placesOf(model)) {
-    const { name, spec, layer } = place;
-    const own: Record<string, V> = {};
-    for (const key of Object.keys(layer.parameters(spec, place.input))) {
-      const value = parameters[`${name}.${key}`];
-      if (value === undefined) throw new Error(`parameter ${name}.${key} is missing`);
-      own[key] = value;
-    }
-    observer.before?.(place);
-    const output = runLayer(ops, place, own, signal);
-    observer.after?.(place, output, signal);
-    signal = output;
+  const through = (places: readonly Place[], from: V): V =>
+    places.reduce((signal, place) => {
+      const inside = place.inside && through(place.inside, signal);
+      observer.before?.(place);
+      const output =
+        inside === undefined
+          ? runLayer(ops, place, parametersAt(place, parameters), signal)
+          : joined(ops, place, signal, inside);
+      observer.after?.(place, output, signal);
+      return output;
+    }, from);
+  return through(treeOf(model), input);
+}
+
+/** The parameters of one layer, by the names it has for them. */
+function parametersAt<V>({ name, spec, layer, input }: Place, all: Readonly<Record<string, V>>) {
+  const own: Record<string, V> = {};
+  for (const key of Object.keys(layer.parameters(spec, input))) {
+    const value = all[`${name}.${key}`];
+    if (value === undefined) throw new Error(`parameter ${name}.${key} is missing`);
+    own[key] = value;
   }
-  return signal;
+  return own;
+}
+
+function joined<V>(ops: Ops<V>, { spec, layer, input, inside = [], name }: Place, from: V, value: V): V {
+  const shape = inside.at(-1)?.output;
+  if (!layer.join || !shape) throw new Error(`${name} holds layers and cannot join them`);
+  return layer.join(ops, spec, { value: from, shape: input }, { value, shape });
 }
 
 function runLayer<V>(

@@ -1,10 +1,22 @@
 import type { Shape } from './layer.ts';
+import type { Padding, Pair, Window } from './window.ts';
 
 /** How what happened over a sequence becomes one answer. */
 export type OverTime = 'mean' | 'maximum' | 'last';
 
 /** What a spike leaves of a membrane: itself less the threshold, or nothing. */
 export type Reset = 'subtract' | 'zero';
+
+/** How a convolution moves over its input. */
+export interface Convolution {
+  readonly stride: Pair;
+  readonly padding: Padding;
+  /** Parts that the channels are split into, in order; each part of the filters sees its own part. */
+  readonly groups: number;
+}
+
+/** What a window of a pool becomes. */
+export type PoolKind = 'average' | 'maximum';
 
 /**
  * The arithmetic that every layer is written in.
@@ -14,16 +26,35 @@ export type Reset = 'subtract' | 'zero';
  * compiler then names every interpreter that lacks it.
  *
  * Activations have shape [time × batch, …features], time outermost; inside a scan [batch, …features]. Parameters
- * have no such axis and broadcast over it.
+ * have no such axis and broadcast over it. Features of a plane are [height, width, channels].
  */
 export interface Ops<V> {
   /** `x · weight`: activations [batch, in] by a weight [in, out] → [batch, out]. */
   linear(x: V, weight: V): V;
 
+  /**
+   * Weighted sums of windows: activations [batch, height, width, channels] by a weight
+   * [height, width, channels / groups, filters] of the window's size → [batch, …plane, filters]. What lies beyond the
+   * edge is zero. The filter is not turned around (a cross-correlation, as in every framework).
+   */
+  conv2d(x: V, weight: V, how: Convolution): V;
+
+  /**
+   * What windows of a signal hold, channel by channel: [batch, height, width, channels] → [batch, …plane, channels].
+   * Windows lie inside the plane; what fills none is left out. Without a window, the whole plane is one.
+   */
+  pool(x: V, kind: PoolKind, window?: Window): V;
+
+  /** A signal with all its features in one axis: [batch, …features] → [batch, size], the last axis counting fastest. */
+  flatten(x: V): V;
+
+  /** A signal with that many channels of zeros after its own: [batch, …plane, channels] → [batch, …plane, channels + count]. */
+  padChannels(x: V, count: number): V;
+
   /** `x ⊙ factor`, the factor a number or [channels], broadcast over all axes before the last. */
   multiply(x: V, factor: V | number): V;
 
-  /** `x + term`: another activation of the same shape, or [channels] as for `multiply`. */
+  /** `x + term`: another current or signal of the same shape, or [channels] as for `multiply`. */
   add(x: V, term: V): V;
 
   /**

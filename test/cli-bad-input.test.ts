@@ -150,7 +150,8 @@ describe('usage', () => {
     [train('mnist', '--speed', '9'), "unknown option '--speed'"],
     [train('mnist', '--epochs', 'ten'), "'--epochs <count>' argument 'ten' is invalid. Expected a number."],
     [train('mnist', '--engine', 'torch'), 'Allowed choices are onnx, tfjs.'],
-    [train('mnist', '--learning-rate', '1:2:3'), 'Expected a number, FROM:TO or FROM:TO:START:END.'],
+    [train('mnist', '--learning-rate', '1:2:3'), 'Expected NUMBER, [linear:|cosine:|exponential:]FROM:TO'],
+    [train('mnist', '--optimiser', 'lion'), 'Expected adam[:BETA1[:BETA2[:EPSILON]]] or sgd[:MOMENTUM'],
     [train('mnist', '--model', 'model.json'), "cannot be used with option '--model <file>'"],
   ])('%j', async (args, expected) => {
     expect(await lineOf(2, ...args)).toContain(expected);
@@ -217,6 +218,36 @@ describe('files', () => {
       'nothing can be saved there',
     );
     expect(await lineOf(1, 'demo', '--out', 'network.onnx/digits')).toContain('cannot be made a folder');
+  });
+
+  test('a folder to judge that is none of a training, or of other data', async () => {
+    expect(await lineOf(1, 'eval', 'images', '--data', 'mnist')).toContain('images: holds no checkpoint');
+    expect(await lineOf(1, 'eval', 'nowhere', '--data', 'mnist')).toContain('nowhere: cannot read the model');
+    expect(await lineOf(2, 'eval', 'run')).toContain("required option '--data <kind>' not specified");
+    expect(await lineOf(1, 'eval', 'run', '--data', 'idx:wide')).toContain(
+      'run: does not fit the data idx:wide test: it takes examples of 64, these have 4 × 4',
+    );
+  });
+
+  test('options of the other thing to judge', async () => {
+    expect(await lineOf(1, 'eval', 'run', '--data', 'mnist', '--bins')).toContain(
+      '--bins is for an .onnx, and run is a folder',
+    );
+    expect(await lineOf(1, 'eval', 'network.onnx', '--data', 'mnist', '--temperatures', '1')).toContain(
+      '--temperatures is for the folder of a training, and network.onnx is none',
+    );
+    expect(await lineOf(2, 'eval', 'run', '--data', 'mnist', '--temperatures', '1,0')).toContain(
+      'Expected numbers above 0',
+    );
+  });
+
+  test('recalibrating without data, or data without recalibrating', async () => {
+    const exporting = ['export', 'run', '--out', 'x.onnx'];
+    expect(await lineOf(1, ...exporting, '--recalibrate')).toContain('--recalibrate needs --data');
+    expect(await lineOf(1, ...exporting, '--data', 'idx:images')).toContain('--data is for --recalibrate');
+    expect(await lineOf(1, ...exporting, '--recalibrate', '--data', 'idx:no')).toContain(
+      'no: cannot be read as a folder',
+    );
   });
 
   test('options of the draw', async () => {

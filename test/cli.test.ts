@@ -183,6 +183,82 @@ describe('other posteriors', () => {
   });
 });
 
+interface Judged {
+  readonly accuracy: number;
+  readonly negativeLogLikelihood: number;
+  readonly calibration: { readonly error: number };
+}
+
+/** The figures of an .onnx, as the freeze report names them. */
+async function figuresOf(file: string) {
+  const { accuracy, negativeLogLikelihood, calibration } = jsonOf(
+    await succeed('eval', file, ...data, '--json'),
+  ) as unknown as Judged;
+  return { accuracy, negativeLogLikelihood, calibrationError: calibration.error };
+}
+
+type Networks = Readonly<Record<string, Awaited<ReturnType<typeof figuresOf>>>>;
+
+describe('a folder is judged before and after freezing', () => {
+  test('as its exported networks are', async () => {
+    await succeed('export', 'run', '--out', 'moved.onnx', '--recalibrate', ...data);
+    await succeed(
+      'export',
+      'run',
+      '--out',
+      'drawn.onnx',
+      '--weights',
+      'sample',
+      '--count',
+      '8',
+      '--seed',
+      '1',
+    );
+    const ended = await succeed('eval', 'run', ...data, '--json');
+    const report = jsonOf(ended);
+    expect(report).toMatchObject({ run: 'run', family: 'bernoulli', temperature: 1, recalibrated: 300 });
+    const networks = report['networks'] as Networks;
+    expect(Object.keys(networks).sort()).toEqual(['mean', 'noisy', 'recalibratedMean', 'sample', 'samples']);
+    expect(networks['mean']).toEqual(await figuresOf('mean.onnx'));
+    expect(networks['recalibratedMean']).toEqual(await figuresOf('moved.onnx'));
+    expect(networks['samples']).toEqual(await figuresOf('drawn.onnx'));
+    expect(networks['noisy']!.accuracy).toBeGreaterThan(0.8);
+    expect((report['signs'] as number[]).reduce((sum, part) => sum + part, 0)).toBeCloseTo(1, 9);
+    for (const text of ['noisy, 8 draws', 'frozen mean', '  recalibrated', 'one sample', '0.95 – 1.00'])
+      expect(ended.stdout).toContain(text);
+  });
+
+  test('at every temperature asked for', async () => {
+    const { networks } = jsonOf(await succeed('eval', 'cooled', ...data, '--json'));
+    const ended = await succeed('eval', 'cooled', ...data, '--temperatures', '1,0.05', '--json');
+    const rows = jsonOf(ended)['temperatures'] as { temperature: number; networks: Networks }[];
+    expect(rows.map(({ temperature }) => temperature)).toEqual([1, 0.05]);
+    // It ended at 0.05.
+    const { recalibratedMean: _, ...others } = networks as Networks;
+    expect(rows[1]!.networks).toEqual(others);
+    expect(rows[0]!.networks['noisy']).not.toEqual(others['noisy']);
+    expect(ended.stdout.match(/^(1|0\.05) .*%/gm)).toHaveLength(4);
+  });
+
+  test('with the noise that it was annealed to, and what binarising costs', async () => {
+    const ended = await succeed('eval', 'gaussian', ...data, '--json');
+    const report = jsonOf(ended);
+    expect(report).toMatchObject({ family: 'gaussian', noiseScale: 0.1 });
+    const networks = report['networks'] as Networks;
+    expect(networks['real']).toEqual(await figuresOf('real.onnx'));
+    expect(networks['mean']).toEqual(await figuresOf('bits.onnx'));
+    expect(ended.stdout).toContain('frozen mean, binarised');
+    const [row] = jsonOf(await succeed('eval', 'gaussian', ...data, '--temperatures', '0.1', '--json'))[
+      'temperatures'
+    ] as { noiseScale: number; networks: Networks }[];
+    expect(row!.noiseScale).toBe(0.1);
+    expect(row!.networks['noisy']!.negativeLogLikelihood).toBeCloseTo(
+      networks['noisy']!.negativeLogLikelihood,
+      3,
+    );
+  });
+});
+
 test('help names every command, and tells the defaults of the schema', async () => {
   const { stdout } = await succeed('--help');
   for (const name of ['train', 'export', 'eval', 'inspect', 'demo']) expect(stdout).toContain(`  ${name} `);

@@ -9,7 +9,6 @@ import { Random } from '../schemas/random.ts';
 import {
   type Dataset,
   checkDataset,
-  fillBatch,
   firstExamples,
   idx,
   mnist,
@@ -81,10 +80,6 @@ function readsOrRefuses(bytes: Uint8Array): boolean {
 }
 
 const orderOf = (seed: number) => [...shuffledOrder(1000, Random.fromSeed(seed))];
-
-/** Fills a batch of two from `tiny`. */
-const fillTwo = (order: number[], start: number, inputs: number, targets: number) => () =>
-  fillBatch(tiny, Uint32Array.from(order), start, 2, new Float32Array(inputs), new Float32Array(targets));
 
 describe('readIdx', () => {
   test('gives shape and bytes', () => {
@@ -285,7 +280,9 @@ describe('openDataset', () => {
   });
 
   test.each([
-    ['cats', 'data cats: no such kind of data; expected one of mnist, idx:FOLDER (such as idx:data/fashion)'],
+    ['cats', 'data cats: no such kind of data; expected one of mnist, idx:FOLDER, cifar10:FOLDER, '],
+    ['shd:x', 'data shd:x: gives recordings of events; expected examples'],
+    ['mnist?size=2', "data mnist?size=2: unknown option 'size'"],
     ['constructor:x', 'no such kind of data'],
     ['', 'no such kind of data'],
     ['idx', 'data idx: names no folder; expected idx:FOLDER'],
@@ -351,24 +348,5 @@ describe('shuffledOrder', () => {
     expect(seen.size).toBe(6);
     // 1000 expected; five standard deviations are 144.
     for (const times of seen.values()) expect(Math.abs(times - 1000)).toBeLessThan(144);
-  });
-});
-
-describe('fillBatch', () => {
-  test('scales bytes and marks classes, over what was there', () => {
-    const inputs = new Float32Array(4).fill(9);
-    const targets = new Float32Array(6).fill(9);
-    fillBatch(tiny, Uint32Array.of(1, 2, 0), 1, 2, inputs, targets);
-    expect([...inputs]).toEqual([Math.fround(30 / 255), Math.fround(40 / 255), 0, 1]);
-    expect([...targets]).toEqual([0, 0, 1, 0, 1, 0]);
-  });
-
-  test('refuses what does not fit', () => {
-    expect(fillTwo([0, 1, 2], 1, 4, 6)).not.toThrow();
-    expect(fillTwo([0, 1, 2], 2, 4, 6)).toThrow(RangeError);
-    expect(fillTwo([0, 1, 2], -1, 4, 6)).toThrow(RangeError);
-    expect(fillTwo([0, 1, 2], 0, 5, 6)).toThrow(RangeError);
-    expect(fillTwo([0, 1, 2], 0, 4, 5)).toThrow(RangeError);
-    expect(fillTwo([0, 3], 0, 4, 6)).toThrow(RangeError);
   });
 });

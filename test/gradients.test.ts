@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../schemas/random.ts';
 import { registerGradients } from '../train/engine/gradients.ts';
+import { averagePool } from '../train/engine/planes.ts';
 import { gaussians, numberOf, numbersOf, relativeDifference, slopesOf } from './support/numbers.ts';
 
 type Operands = tf.Tensor[];
@@ -37,6 +38,15 @@ const binary = (compute: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor, domain = eve
 const unary = (compute: (x: tf.Tensor) => tf.Tensor, domain = everywhere): Case[] => [
   { shapes: [[2, 3]], compute: (x) => compute(x!), domain },
 ];
+
+/** 1, 2, 3, … in an order that is not that of places. */
+const ladder = (shape: number[]): tf.Tensor => {
+  const size = tf.util.sizeFromShape(shape);
+  return tf.tensor(
+    Array.from({ length: size }, (_, index) => 1 + ((index * 7) % size)),
+    shape,
+  );
+};
 
 /** By the kernel whose gradient is used. */
 const cases: Record<string, Case[]> = {
@@ -96,6 +106,29 @@ const cases: Record<string, Case[]> = {
   }),
   Max: [...unary((x) => tf.max(x)), ...unary((x) => tf.max(x, 0)), ...unary((x) => tf.max(x, 1, true))],
   Mean: [...unary((x) => tf.mean(x)), ...unary((x) => tf.mean(x, 0))],
+  PadV2: unary((x) =>
+    tf.pad(x, [
+      [1, 0],
+      [0, 2],
+    ]),
+  ),
+  Conv2D: (['same', 'valid'] as const).map((pad) => ({
+    shapes: [
+      [2, 4, 3, 2],
+      [3, 2, 2, 3],
+    ],
+    compute: (x, filter) => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, [1, 2], pad),
+  })),
+  AvgPool: [{ shapes: [[2, 4, 3, 2]], compute: (x) => averagePool(x!, { size: [2, 2], stride: [2, 1] }) }],
+  // Numbers that differ by less than the distance of the differences would change places.
+  MaxPool: [
+    {
+      shapes: [[1, 4, 3, 2]],
+      compute: (x) =>
+        tf.maxPool(tf.mul(x as tf.Tensor4D, ladder(x!.shape)) as tf.Tensor4D, [2, 2], [2, 1], 'valid'),
+      domain: (x) => 1 + 0.1 * Math.tanh(x),
+    },
+  ],
   Reshape: unary((x) => tf.reshape(x, [3, 2])),
   Sum: [
     ...unary((x) => tf.sum(x)),

@@ -23,6 +23,9 @@ const feeds: Shapes = {
   left: [4, 2, 3],
   single: [1, 4, 2],
   deep: [2, 2, 2, 3],
+  plane: [2, 5, 4, 3],
+  filter: [3, 2, 3, 4],
+  point: [1, 1, 3, 2],
 };
 
 type Named = Readonly<Record<string, tf.Tensor>>;
@@ -120,6 +123,59 @@ const products = (transposeA: boolean, transposeB: boolean): Case[] => {
       tf.neg(tf.add(product(flipped!, matrix!), tf.matMul(flipped as tf.Tensor2D, matrix as tf.Tensor2D))),
   ];
 };
+
+const windows = [
+  { strides: [1, 1], pad: 'same' },
+  { strides: [2, 2], pad: 'same' },
+  { strides: [1, 2], pad: 'valid' },
+  { strides: [3, 1], pad: 'same' },
+] as const;
+
+/** A convolution, or a gradient of one, of a 3 × 2 filter at every kind of stride, and of one that sees a point. */
+const convolutions = (
+  of: (
+    x: tf.Tensor4D,
+    filter: tf.Tensor4D,
+    how: { strides: [number, number]; pad: 'same' | 'valid' },
+  ) => tf.Tensor,
+): Case[] => [
+  ...windows.flatMap(({ strides, pad }) =>
+    ['filter', 'point'].map(
+      (name): Case =>
+        (x) =>
+          of(x.plane as tf.Tensor4D, x[name] as tf.Tensor4D, { strides: [...strides], pad }),
+    ),
+  ),
+  ({ plane, filter }) =>
+    of(tf.mul(plane!, -3) as tf.Tensor4D, tf.mul(filter!, 2) as tf.Tensor4D, {
+      strides: [1, 1],
+      pad: 'same',
+    }),
+  ({ plane }) =>
+    of(plane as tf.Tensor4D, known(0.5, [3, 2, 3, 1]) as tf.Tensor4D, { strides: [2, 1], pad: 'same' }),
+];
+
+/** The gradient of a convolution: any numbers of the shape of its output will do. */
+const gradientOf = (
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  how: { strides: [number, number]; pad: 'same' | 'valid' },
+) => tf.conv2d(x, filter, how.strides, how.pad);
+
+const pools = [
+  { filterSize: [2, 2], strides: [2, 2], pad: 'valid' },
+  { filterSize: [3, 2], strides: [1, 1], pad: 'valid' },
+  { filterSize: [2, 3], strides: [3, 2], pad: 'valid' },
+  { filterSize: [5, 4], strides: [1, 1], pad: 'valid' },
+];
+
+/** Pools of numbers that differ, that are carried along with a negative one, and of which many are equal. */
+const pooling = (of: (x: tf.Tensor, attributes: (typeof pools)[number]) => tf.Tensor): Case[] =>
+  pools.flatMap((attributes): Case[] => [
+    ({ plane }) => of(plane!, attributes),
+    ({ plane }) => of(tf.mul(plane!, -3), attributes),
+    ({ plane }) => of(rounded(plane!), attributes),
+  ]);
 
 const cases: Record<string, Case[]> = {
   Add: binary('Add'),
@@ -222,6 +278,33 @@ const cases: Record<string, Case[]> = {
     ...products(false, true),
     ...products(true, true),
   ],
+  Conv2D: convolutions((x, filter, how) =>
+    run('Conv2D', { x, filter }, { ...how, dataFormat: 'NHWC', dilations: 1 }),
+  ),
+  Conv2DBackpropInput: convolutions((x, filter, how) =>
+    run(
+      'Conv2DBackpropInput',
+      { dy: gradientOf(x, filter, how), filter },
+      { ...how, dataFormat: 'NHWC', inputShape: x.shape },
+    ),
+  ),
+  Conv2DBackpropFilter: convolutions((x, filter, how) =>
+    run(
+      'Conv2DBackpropFilter',
+      { x, dy: gradientOf(x, filter, how) },
+      { ...how, dataFormat: 'NHWC', filterShape: filter.shape },
+    ),
+  ),
+  AvgPool: pooling((x, attributes) => run('AvgPool', { x }, attributes)),
+  AvgPoolGrad: pooling((x, attributes) =>
+    run('AvgPoolGrad', { dy: tf.mul(run('MaxPool', { x }, attributes), 2), input: x }, attributes),
+  ),
+  MaxPool: pooling((x, attributes) => run('MaxPool', { x }, attributes)),
+  MaxPoolGrad: pooling((x, attributes) => {
+    const output = run('MaxPool', { x }, attributes);
+    const dy = tf.mul(run('AvgPool', { x }, attributes), 2);
+    return run('MaxPoolGrad', { dy, input: x, output }, attributes);
+  }),
 };
 
 test('every kernel of the table has cases', () => {

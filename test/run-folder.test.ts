@@ -82,8 +82,11 @@ describe('stopping and going on', () => {
     expect(await lineOf(() => resumeTraining(run, data, { learningRate: 0.1 }))).toContain(
       'learningRate is 0.1, the training there has {"shape":"cosine","from":0.05,"to":0.001,"start":0,"end":1}',
     );
-    expect(await lineOf(() => resumeTraining(run, data, { adam: { beta1: 0.5 } }))).toContain(
-      'adam.beta1 is 0.5',
+    expect(
+      await lineOf(() => resumeTraining(run, data, { optimiser: { kind: 'adam', beta1: 0.5 } })),
+    ).toContain('optimiser.beta1 is 0.5');
+    expect(await lineOf(() => resumeTraining(run, data, { optimiser: { kind: 'sgd' } }))).toContain(
+      'optimiser.kind is "sgd", the training there has "adam"; give the same',
     );
     const wider = defineModel({ ...model, layers: [dense({ units: 9 }), ...model.layers.slice(1)] });
     expect(await lineOf(() => resumeTraining(run, data, { model: wider }))).toContain(

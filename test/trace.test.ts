@@ -216,6 +216,7 @@ test('tensors with the same gradient all get it', async () => {
   const step: StepFunction = {
     ...stepOfFunction(feeds, () => ({})),
     learned,
+    groups: { 'left.value': 'gains', 'right.value': 'gains' },
     state: learned,
     run: (state) => {
       const sum = tf.add(state['left.value']!, state['right.value']!);

@@ -136,9 +136,13 @@ describe('the same bits', () => {
     { penalty: 'membrane', penaltyWeight: 0.01 },
     { initialSpread: 0.6 },
     { initialBiasRho: -1 },
-    { adam: { beta1: 0.8 } },
-    { adam: { beta2: 0.9 } },
-    { adam: { epsilon: 0.1 } },
+    { gainRates: 1 },
+    { biasRates: { shape: 'linear', from: 0, to: 0.1 } },
+    { optimiser: { kind: 'adam', beta1: 0.8 } },
+    { optimiser: { kind: 'adam', beta2: 0.9 } },
+    { optimiser: { kind: 'adam', epsilon: 0.1 } },
+    { optimiser: { kind: 'sgd' } },
+    { clipNorm: 1e-6 },
   ];
   test.each(changes)('others with %o', async (setting) => {
     const few = { ...options, epochs: 1 };
@@ -258,8 +262,19 @@ describe('what cannot be trained is refused in one line', () => {
     );
     expect(await lineOfTraining({ seed: -1 })).toMatch(/^train: seed: /);
     expect(await lineOfTraining({ penalty: 'current' })).toMatch(/^train: penalty: .*membrane/);
-    expect(await lineOfTraining({ adam: { beta1: 1 } })).toMatch(/^train: adam\.beta1: /);
-    expect(await lineOfTraining({ adam: { beta: 0.9 } })).toMatch(/^train: unknown option 'beta' in adam/);
+    expect(await lineOfTraining({ optimiser: { kind: 'adam', beta1: 1 } })).toMatch(
+      /^train: optimiser\.beta1: /,
+    );
+    expect(await lineOfTraining({ optimiser: { kind: 'adam', beta: 0.9 } })).toMatch(
+      /^train: unknown option 'beta' in optimiser/,
+    );
+    expect(await lineOfTraining({ optimiser: { kind: 'lion' } })).toMatch(
+      /^train: optimiser\S*: expected kind adam or sgd$/,
+    );
+    expect(await lineOfTraining({ optimiser: { kind: 'sgd', momentum: 0, nesterov: true } })).toMatch(
+      /^train: optimiser\.nesterov: .*momentum above 0$/,
+    );
+    expect(await lineOfTraining({ clipNorm: 0 })).toMatch(/^train: clipNorm: /);
     expect(
       await lineOfTraining({ learningRate: { shape: 'linear', from: 1, to: 0, start: 1, end: 0.5 } }),
     ).toMatch(/^train: learningRate: /);

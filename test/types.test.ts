@@ -58,11 +58,11 @@ describe('wrong options', () => {
     // @ts-expect-error it is a number or a schedule
     await expect(train(model, data, { learningRate: 'fast' })).rejects.toThrow('learningRate');
     // @ts-expect-error a schedule has these shapes
-    await expect(train(model, data, { penaltyWeight: { shape: 'step', from: 0, to: 1 } })).rejects.toThrow(
+    await expect(train(model, data, { penaltyWeight: { shape: 'jump', from: 0, to: 1 } })).rejects.toThrow(
       'W',
     );
     // @ts-expect-error the penalty has these forms
-    await expect(train(model, data, { penalty: 'current' })).rejects.toThrow('penalty');
+    await expect(train(model, data, { penalty: 'threshold' })).rejects.toThrow('penalty');
   });
 
   test('of freezing and loading', async () => {

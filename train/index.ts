@@ -1,11 +1,27 @@
 /** Data → posterior: `import { mnist, train } from 'bitspike/train'`. */
 export {
+  type AugmentationKind,
+  augmentations,
+  augmentationSchema,
+  type AugmentationSpec,
+  type BatchOptions,
+  type BatchSource,
+  openBatches,
   type Dataset,
   checkDataset,
   firstExamples,
+  heldOutCount,
+  isRecordings,
+  isRegression,
+  regressionArrays,
+  type RegressionDataset,
+  splitData,
+  type TrainingData,
   idx,
   mnist,
   openDataset,
+  openRecordings,
+  type Recordings,
   type Split,
 } from './data/index.ts';
 export {
@@ -19,8 +35,20 @@ export {
   straightThroughGumbelSoftmax,
   surrogate,
 } from './estimators/index.ts';
+export {
+  type Examples,
+  examplesOf,
+  type Figures,
+  type Measured,
+  type Measurement,
+  measureEstimators,
+  type MeasureOptions,
+} from './lab/index.ts';
 export type { PenaltyForm } from './objective.ts';
+export type { OptimiserKind, OptimiserOptions } from './optimisers/index.ts';
 export { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
+export { noisyRates } from './noisy-rates.ts';
+export { type NoisyPredictionOptions, predictNoisy } from './predict-noisy.ts';
 export {
   type FolderRunOptions,
   loadTraining,
@@ -28,6 +56,7 @@ export {
   type SavedTraining,
   trainInFolder,
 } from './run-folder.ts';
-export type { LoopHooks, Progress, TrainingState } from './loop.ts';
+export type { LoopHooks, Progress, TrainingState, ValidationProgress } from './loop.ts';
+export type { ValidationFigures } from './validation.ts';
 export type { Schedule } from './schedule.ts';
 export { type EngineOptions, type RunOptions, train } from './train.ts';

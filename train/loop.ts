@@ -1,21 +1,22 @@
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../schemas/errors.ts';
 import { Random } from '../schemas/random.ts';
-import {
-  type Dataset,
-  fillBatch,
-  randomShifts,
-  type Shifts,
-  shiftBatch,
-  shuffledOrder,
-} from './data/index.ts';
+import type { BatchSource, TrainingData } from './data/index.ts';
 import type { PreparedStep, State } from './engine/engine.ts';
 import { fillLogistic } from './noise/logistic.ts';
 import { type NoiseState, NoiseSource } from './noise/noise-source.ts';
-import { adamScalars } from './optimiser.ts';
+import { optimiserOf } from './optimisers/index.ts';
 import type { TrainingOptions } from './options.ts';
+import { learningRates } from './rates.ts';
 import { scheduled } from './schedule.ts';
 import type { Scalars, StepFunction } from './step.ts';
+import {
+  type Standing,
+  standingOf,
+  validate,
+  type Validation,
+  type ValidationFigures,
+} from './validation.ts';
 
 /** Where a training stands: everything that it needs to go on to the same bits. */
 export interface TrainingState {
@@ -23,6 +24,19 @@ export interface TrainingState {
   readonly step: number;
   readonly noise: NoiseState;
   readonly tensors: State;
+  /** What the network was judged to be after each epoch, where it is judged. */
+  readonly history?: readonly ValidationFigures[];
+  /** Learned tensors after the best epoch of the history, where the training stops early. */
+  readonly best?: State;
+}
+
+/** What is known after an epoch, of the examples that are not learned from. */
+export interface ValidationProgress extends ValidationFigures {
+  /** Epoch that ended, from 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Whether it is the best up to now, by the rule of early stopping; without such a rule there is no best. */
+  readonly best?: boolean;
 }
 
 /** What is known after a step. */
@@ -46,6 +60,8 @@ export interface Progress {
 export interface LoopHooks {
   /** Called after every step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called at the end of every epoch, where the network is judged. */
+  readonly onValidation?: ((figures: ValidationProgress) => void) | undefined;
   /** Called at the end of every epoch, and when stopped, with what resumes the training from there. */
   readonly onState?: ((state: TrainingState) => Promise<void>) | undefined;
   /** Stops after the step that runs; the loop then throws the signal's reason. */
@@ -55,10 +71,12 @@ export interface LoopHooks {
 /** A training that is ready to run. */
 export interface Plan {
   readonly options: TrainingOptions;
-  readonly data: Dataset;
+  readonly data: TrainingData;
+  readonly batches: BatchSource;
   readonly step: StepFunction;
   readonly prepared: PreparedStep;
   readonly start: TrainingState;
+  readonly validation?: Validation | undefined;
 }
 
 /** Steps through the epochs, feeding a prepared step. */
@@ -69,27 +87,28 @@ export class Loop {
   readonly #noises: readonly Float32Array[];
   readonly #logisticNoises: readonly Float32Array[];
   readonly #started = performance.now();
+  readonly #history: ValidationFigures[];
+  #best: State | undefined;
   #step: number;
 
   constructor(plan: Plan) {
     this.#plan = plan;
     // Examples that fill no batch are left out; the order is another in every epoch, and so are they.
-    this.#stepsPerEpoch = Math.floor(plan.data.count / plan.options.batchSize);
+    this.#stepsPerEpoch = plan.batches.batches;
     this.#noise = NoiseSource.restore(plan.start.noise);
     this.#noises = plan.step.noises.map((name) => this.#buffer(name));
     this.#logisticNoises = plan.step.logisticNoises.map((name) => this.#buffer(name));
     this.#step = plan.start.step;
+    this.#history = [...(plan.start.history ?? [])];
+    this.#best = plan.start.best;
   }
 
-  async run({ onProgress, onState, signal }: LoopHooks): Promise<void> {
-    const { options, data } = this.#plan;
+  async run({ onProgress, onValidation, onState, signal }: LoopHooks): Promise<void> {
+    const { options } = this.#plan;
     const stepsPerEpoch = this.#stepsPerEpoch;
     const steps = options.epochs * stepsPerEpoch;
-    while (this.#step < steps) {
+    while (this.#step < steps && !this.#standing()?.stop) {
       const epoch = Math.floor(this.#step / stepsPerEpoch);
-      // The order is drawn anew from the epoch's own stream, so that resuming needs no memory of it.
-      const order = shuffledOrder(data.count, Random.fromSeed(options.seed, `order ${epoch}`));
-      const shifts = randomShifts(data.count, options.shift, Random.fromSeed(options.seed, `shift ${epoch}`));
       const totals: Record<string, number> = {};
       const begun = this.#step;
       while (this.#step < (epoch + 1) * stepsPerEpoch) {
@@ -97,32 +116,58 @@ export class Loop {
           await onState?.(await this.#state());
           throw signal.reason;
         }
-        const reports = await this.#runStep(
-          order,
-          shifts,
-          (this.#step - epoch * stepsPerEpoch) * options.batchSize,
-        );
+        const reports = await this.#runStep(epoch, this.#step - epoch * stepsPerEpoch);
         this.#step++;
         for (const [name, value] of Object.entries(reports)) totals[name] = (totals[name] ?? 0) + value;
         // Steps may resolve without a turn of the event loop; signals and timers need one.
         await setImmediate();
         onProgress?.(this.#progress(epoch, steps, totals, this.#step - begun));
       }
+      await this.#validate(epoch, onValidation);
       await onState?.(await this.#state());
     }
   }
 
-  async #runStep(
-    order: Uint32Array,
-    shifts: Shifts,
-    start: number,
-  ): Promise<Readonly<Record<string, number>>> {
-    const { options, data } = this.#plan;
-    fillBatch(data, order, start, options.batchSize, this.#buffer('inputs'), this.#buffer('targets'));
-    if (options.shift > 0) shiftBatch(this.#buffer('inputs'), data.shape, shifts.subarray(2 * start));
+  /** What the training ends with: where it stops early, its best epoch, otherwise its last. */
+  async result(): Promise<{ learned: State; progress: number }> {
+    const standing = this.#standing();
+    if (standing && this.#best) {
+      return { learned: this.#best, progress: (standing.best + 1) / this.#plan.options.epochs };
+    }
+    return { learned: await this.#learned(), progress: 1 };
+  }
+
+  #standing(): Standing | undefined {
+    const rule = this.#plan.options.earlyStopping;
+    return rule && this.#history.length > 0 ? standingOf(this.#history, rule) : undefined;
+  }
+
+  async #validate(epoch: number, tell: LoopHooks['onValidation']): Promise<void> {
+    const { options, validation } = this.#plan;
+    if (!validation) return;
+    const learned = await this.#learned();
+    const progress = (epoch + 1) / options.epochs;
+    const figures = await validate(validation, options, { learned, epoch, progress });
+    this.#history.push(figures);
+    const standing = this.#standing();
+    const best = standing && { best: standing.best === epoch };
+    if (best?.best) this.#best = learned;
+    tell?.({ ...figures, epoch, epochs: options.epochs, ...best });
+  }
+
+  async #learned(): Promise<State> {
+    const { prepared, step } = this.#plan;
+    const state = await prepared.state();
+    return Object.fromEntries(Object.keys(step.learned).map((name) => [name, state[name]!]));
+  }
+
+  /** @param index of the batch in its epoch */
+  async #runStep(epoch: number, index: number): Promise<Readonly<Record<string, number>>> {
+    const { options, batches } = this.#plan;
+    await batches.fill(epoch, index, this.#buffer('inputs'), this.#buffer('targets'));
     for (const noise of this.#noises) this.#noise.fillGaussian(noise);
     if (this.#logisticNoises.length > 0) {
-      // As the order of examples: from the step's own stream, so that resuming needs no memory of it.
+      // From the step's own stream, so that resuming needs no memory of it.
       const random = Random.fromSeed(options.seed, `logistic noise ${this.#step}`);
       for (const noise of this.#logisticNoises) fillLogistic(noise, random);
     }
@@ -136,13 +181,15 @@ export class Loop {
     const { options, data } = this.#plan;
     const stepsPerEpoch = this.#stepsPerEpoch;
     const progress = this.#step / (options.epochs * stepsPerEpoch);
-    const { rateFactor, epsilon } = adamScalars(options.adam, this.#step + 1);
-    const rate = scheduled(options.learningRate, progress) * rateFactor;
+    const { rateFactor, scalars } = optimiserOf(options.optimiser).numbersAt(this.#step + 1);
+    const rates = learningRates(options, progress);
     return {
-      'rate.weights': rate,
-      'rate.scales': rate * (options.scaleRates ?? options.otherRates),
-      'rate.others': rate * options.otherRates,
-      epsilon,
+      'rate.weights': rates.weights * rateFactor,
+      'rate.scales': rates.scales * rateFactor,
+      'rate.gains': rates.gains * rateFactor,
+      'rate.biases': rates.biases * rateFactor,
+      'rate.neurons': rates.neurons * rateFactor,
+      ...scalars,
       divergenceWeight: scheduled(options.divergenceWeight, progress) / data.count,
       penaltyWeight: scheduled(options.penaltyWeight, progress),
       temperature: scheduled(options.temperature, progress),
@@ -166,7 +213,13 @@ export class Loop {
   }
 
   async #state(): Promise<TrainingState> {
-    return { step: this.#step, noise: this.#noise.save(), tensors: await this.#plan.prepared.state() };
+    return {
+      step: this.#step,
+      noise: this.#noise.save(),
+      tensors: await this.#plan.prepared.state(),
+      ...(this.#plan.validation && { history: [...this.#history] }),
+      ...(this.#best && { best: this.#best }),
+    };
   }
 
   #progress(

@@ -2,6 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Ops, OverTime } from '../schemas/ops.ts';
 import { plainProduct, type Product, stopGradient, withoutGradient } from './engine/scan.ts';
 import type { Spike } from './estimators/index.ts';
+import {
+  deviationOfConvolution,
+  flattened,
+  meanOfConvolution,
+  poolOf,
+  varianceOfConvolution,
+  widened,
+} from './plane-moments.ts';
 import { scanMoments } from './scan-moments.ts';
 
 /**
@@ -86,6 +94,19 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
       ...(weight.variance &&
         span === 'sequence' && { deviation: deviationOfSum(x, weight, weight.variance, steps, noise) }),
     }),
+
+    conv2d: (x, weight, how) => ({
+      mean: meanOfConvolution(x, weight, how),
+      ...(weight.variance && { variance: varianceOfConvolution(x, weight, weight.variance, how) }),
+      ...(weight.variance &&
+        span === 'sequence' && {
+          deviation: deviationOfConvolution(x, weight, weight.variance, how, { steps, noise }),
+        }),
+    }),
+
+    pool: poolOf,
+    flatten: flattened,
+    padChannels: widened,
 
     multiply: (x, factor) => {
       const by = typeof factor === 'number' ? tf.scalar(factor) : factor.mean;
@@ -219,7 +240,7 @@ function varianceOfSum(product: Product, { mean, binary }: Moments, variance: tf
 }
 
 /** ±1, each as probable: the sign of noise. */
-const signOf = (noise: tf.Tensor): tf.Tensor =>
+export const signOf = (noise: tf.Tensor): tf.Tensor =>
   tf.sub(tf.mul(tf.cast(tf.greater(noise, 0), 'float32'), 2), 1);
 
 /**

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Shape } from '../schemas/layer.ts';
+import { type Shape, sizeOf } from '../schemas/layer.ts';
 import { forward, type Model, parametersOf, stepsOf } from '../schemas/model.ts';
 import type { Ops } from '../schemas/ops.ts';
+import { type Pair, type Padding, stopsOver, type Window } from '../schemas/window.ts';
 import type { Estimator } from './estimators/index.ts';
 import type { PosteriorChoice } from './families/index.ts';
 import { type Firing, momentsOps, type NoiseSpan } from './moments.ts';
@@ -90,17 +91,34 @@ export function drawsOf(
 
   /** @param times of every shape inside; @param scanned steps of the scan that runs, if one does */
   const opsIn = (times: number, scanned?: number): Ops<Sized> => {
+    /** What one draw of the weights for a whole sequence takes, and signs for every example. */
+    const drawWeights = (x: Sized, weight: Shape): void => {
+      if (span !== 'sequence') return;
+      const batch = (x.shape[0] as number) / times;
+      draw(weight, 'gaussian');
+      draw([batch, x.shape.at(-1) as number], 'gaussian');
+      draw([batch, weight.at(-1) as number], 'gaussian');
+    };
     const atEveryStep = (shape: Shape): Shape => (scanned === undefined ? shape : [scanned, ...shape]);
     return {
-      linear(x, { shape: [inputs = 0, outputs = 0] }) {
-        const batch = (x.shape[0] as number) / times;
-        if (span === 'sequence') {
-          draw([inputs, outputs], 'gaussian');
-          draw([batch, inputs], 'gaussian');
-          draw([batch, outputs], 'gaussian');
-        }
-        return { shape: [...x.shape.slice(0, -1), outputs] };
+      linear(x, { shape }) {
+        drawWeights(x, shape);
+        return { shape: [...x.shape.slice(0, -1), shape[1] as number] };
       },
+      conv2d(x, { shape }, { stride, padding }) {
+        drawWeights(x, shape);
+        const [height = 0, width = 0, , filters = 0] = shape;
+        return { shape: [...windowedShape(x, { size: [height, width], stride }, padding), filters] };
+      },
+      pool(x, _kind, window) {
+        const [rows = 0] = x.shape;
+        const plane = window ? windowedShape(x, window, 'valid') : [rows, 1, 1];
+        return { shape: [...plane, x.shape.at(-1) as number] };
+      },
+      flatten: ({ shape: [rows = 0, ...features] }) => ({ shape: [rows, sizeOf(features)] }),
+      padChannels: ({ shape }, count) => ({
+        shape: [...shape.slice(0, -1), (shape.at(-1) as number) + count],
+      }),
       multiply: (x) => x,
       add(x, term) {
         if (span === 'sequence' && term.bias) {
@@ -142,6 +160,13 @@ export function drawsOf(
   const steps = stepsOf(model);
   forward(opsIn(steps), model, parameters, { shape: [steps * batchSize, ...model.input.shape] });
   return draws;
+}
+
+/** The rows and the plane that a window makes of an activation. */
+function windowedShape({ shape }: Sized, window: Window, padding: Padding): Shape {
+  const [rows = 0, height = 0, width = 0] = shape;
+  const plane: Pair = [height, width];
+  return [rows, ...stopsOver(plane, window, padding).map(({ stops }) => stops)];
 }
 
 /** The tensor of that name; a step that lacks one is a defect. */

@@ -17,6 +17,8 @@ import { scheduled, type Schedule } from './schedule.ts';
 export interface InitialPosterior {
   /** Standard deviation of λ at the start: small keeps every sign open. */
   readonly spread: number;
+  /** Multiplies every gain at the start; 1 unless given. */
+  readonly gain?: number;
   /** ρ of every bias at the start; its noise has the standard deviation softplus(ρ). */
   readonly biasRho: number;
   /** E[x²] of the network's input, so that the first layer starts with currents of scale 1. */
@@ -57,7 +59,7 @@ export function initialPosterior(
     } else if (parameter.role === 'gain') {
       // Only the first layer with weights sums the network's input; the others sum spikes.
       const power = splitName(owner)[0] === firstLayer ? initial.inputPower : SPIKE_POWER;
-      data.fill(family.startGain(parameter, power));
+      data.fill(family.startGain(parameter, power) * (initial.gain ?? 1));
     }
     learned[name] = { shape, data };
   }

@@ -8,14 +8,14 @@ import { UserError, reasonOf } from '../schemas/errors.ts';
 import { checkOptions } from '../schemas/layer.ts';
 import { defineModel, type Model } from '../schemas/model.ts';
 import { learnedShapes, type LearnedTensor, type Posterior } from '../schemas/posterior.ts';
-import type { Dataset } from './data/index.ts';
+import { heldOutCount, type TrainingData } from './data/index.ts';
 import { digestOf } from './data/digest.ts';
 import { firstDifference } from './difference.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
 import { straightThrough } from './estimators/index.ts';
 import type { TrainingState } from './loop.ts';
-import { familyAt } from './posterior.ts';
-import { type RunOptions, stepOf, train } from './train.ts';
+import { posteriorOf, type RunOptions, stepOf, train } from './train.ts';
+import { standingOf } from './validation.ts';
 
 /** How a training in a folder is run: as `RunOptions`, with the states saved instead of handed out. */
 export type FolderRunOptions = Omit<RunOptions, 'onState' | 'resume'> & LoadOptions;
@@ -38,7 +38,7 @@ export interface SavedTraining {
 export async function trainInFolder(
   run: string,
   definition: Model,
-  data: Dataset,
+  data: TrainingData,
   given: TrainingSettings & FolderRunOptions = {},
 ): Promise<Posterior> {
   const { settings, running } = split(given);
@@ -46,7 +46,8 @@ export async function trainInFolder(
   const options = checkOptions(trainingOptionsSchema, settings, 'train');
   await checkFree(run);
   const { estimator } = settings;
-  return runSaving(run, { model, options, data: digestOf(data) }, data, { ...running, estimator });
+  const mark = digestOf(data, running.validationData);
+  return runSaving(run, { model, options, data: mark }, data, { ...running, estimator });
 }
 
 /**
@@ -58,12 +59,12 @@ export async function trainInFolder(
  */
 export async function resumeTraining(
   run: string,
-  data: Dataset,
+  data: TrainingData,
   { model, ...given }: TrainingSettings & FolderRunOptions & { readonly model?: Model } = {},
 ): Promise<Posterior> {
   const { settings, running } = split(given);
   const saved = await loadTraining(run, running);
-  checkAgreement(run, saved, data, settings, model);
+  checkAgreement(run, saved, data, running.validationData, settings, model);
   return runSaving(run, saved, data, { ...running, estimator: settings.estimator, resume: saved.state });
 }
 
@@ -76,13 +77,13 @@ export async function loadTraining(run: string, options: LoadOptions = {}): Prom
       `${path}: holds a posterior without its training; choose another --out and start anew`,
     );
   }
-  const { step, noise, data, optimiser } = training;
+  const { step, noise, data, optimiser, history } = training;
   const { model, learned } = posterior;
   const trained = checkOptions(trainingOptionsSchema, training.options, `${path}/model.json: options`);
   const tensors: Record<string, LearnedTensor> = {};
   // The state is the same for every estimator, and one's own is not in the folder.
   for (const [name, shape] of Object.entries(stepOf(model, trained, straightThrough()).state)) {
-    const tensor = learned[name] ?? optimiser[name];
+    const tensor = optimiser[latest(name)] ?? learned[name] ?? optimiser[name];
     if (tensor?.shape.join() !== shape.join() || !tensor.data.every(Number.isFinite)) {
       throw new UserError(
         `${path}/optimiser.safetensors: ${name} is missing, not finite, or not of the shape [${shape}]`,
@@ -90,30 +91,63 @@ export async function loadTraining(run: string, options: LoadOptions = {}): Prom
     }
     tensors[name] = tensor;
   }
-  return { model, options: trained, data, state: { step, noise, tensors } };
+  checkHistory(`${path}/model.json`, trained, training);
+  const judged = history && { history };
+  // Where a training stops early, the posterior is that of its best epoch, and `latest` what it goes on from.
+  const best = trained.earlyStopping && judged?.history.length && { best: learned };
+  return { model, options: trained, data, state: { step, noise, tensors, ...judged, ...best } };
 }
+
+const stepsPerEpoch = ({ validation, batchSize }: TrainingOptions, examples: number): number =>
+  Math.floor((examples - heldOutCount(examples, validation)) / batchSize);
+
+/** How far the posterior of a saved training is, 0 … 1: of its best epoch where it stops early, else of its last step. */
+export const posteriorProgress = (
+  options: TrainingOptions,
+  { step, data, history }: Pick<TrainingRecord, 'step' | 'data' | 'history'>,
+): number =>
+  options.earlyStopping && history && history.length > 0
+    ? (standingOf(history, options.earlyStopping).best + 1) / options.epochs
+    : step / (options.epochs * stepsPerEpoch(options, data.examples));
+
+/** @throws UserError unless there is one entry for every epoch that ended */
+function checkHistory(
+  where: string,
+  options: TrainingOptions,
+  { step, data, history }: Omit<TrainingRecord, 'optimiser'>,
+): void {
+  if (!history && options.validation === 0) return;
+  const epochs = Math.floor(step / stepsPerEpoch(options, data.examples));
+  if (history?.length !== epochs) {
+    throw new UserError(
+      `${where}: its history has ${history?.length ?? 0} epochs, step ${step} ends ${epochs}; start anew in another folder`,
+    );
+  }
+}
+
+/** Name of a learned tensor as the last step left it, where the posterior is that of an earlier epoch. */
+const latest = (name: string): string => `latest.${name}`;
 
 /** Trains, saving every state. */
 function runSaving(
   run: string,
   { model, options, data: mark }: Omit<SavedTraining, 'state'>,
-  data: Dataset,
+  data: TrainingData,
   {
     warn,
     estimator = options.estimator,
     ...running
   }: FolderRunOptions & Pick<RunOptions, 'resume'> & Pick<TrainingSettings, 'estimator'>,
 ): Promise<Posterior> {
-  const names = new Set(Object.keys(learnedShapes(model, options.posterior)));
-  const steps = options.epochs * Math.floor(data.count / options.batchSize);
-  const onState = async ({ step, noise, tensors }: TrainingState): Promise<void> => {
-    const entries = Object.entries(tensors);
-    const learned = Object.fromEntries(entries.filter(([name]) => names.has(name)));
-    const optimiser = Object.fromEntries(entries.filter(([name]) => !names.has(name)));
-    const training: TrainingRecord = { options, data: mark, step, noise, optimiser };
-    const family = familyAt(options.posterior, options.temperature, step / steps);
-    const posterior: Posterior = { ...family, model, learned, classNames: data.classNames };
-    await savePosterior(run, posterior, { training, ...(warn && { warn }) });
+  const names = Object.keys(learnedShapes(model, options.posterior));
+  const onState = async ({ step, noise, tensors, history, best }: TrainingState): Promise<void> => {
+    const optimiser = Object.fromEntries(Object.entries(tensors).filter(([name]) => !names.includes(name)));
+    const learned = Object.fromEntries(names.map((name) => [name, tensors[name] as LearnedTensor]));
+    if (best) for (const name of names) optimiser[latest(name)] = learned[name] as LearnedTensor;
+    const record = { options, data: mark, step, noise, ...(history && { history }) };
+    const progress = posteriorProgress(options, record);
+    const posterior = posteriorOf(model, options, data, { learned: best ?? learned, progress });
+    await savePosterior(run, posterior, { training: { ...record, optimiser }, ...(warn && { warn }) });
   };
   return train(model, data, { ...options, estimator, ...running, onState });
 }
@@ -148,7 +182,8 @@ async function checkFree(run: string): Promise<void> {
 function checkAgreement(
   run: string,
   saved: SavedTraining,
-  data: Dataset,
+  data: TrainingData,
+  validationData: TrainingData | undefined,
   settings: TrainingSettings,
   model?: Model,
 ): void {
@@ -165,7 +200,7 @@ function checkAgreement(
   if (part) refuse(`model ${part.path}`, part.a, part.b);
   if (data.count !== saved.data.examples)
     refuse(`the number of examples of ${data.name}`, data.count, saved.data.examples);
-  if (digestOf(data).sha256 !== saved.data.sha256) {
+  if (digestOf(data, validationData).sha256 !== saved.data.sha256) {
     throw new UserError(
       `${run}: cannot resume: ${data.name} holds other examples than the training there was given; give the same data`,
     );
@@ -178,9 +213,12 @@ function split({
   backend,
   threads,
   onProgress,
+  onValidation,
+  validationData,
   signal,
   warn,
   ...settings
 }: TrainingSettings & FolderRunOptions): { settings: TrainingSettings; running: FolderRunOptions } {
-  return { settings, running: { engine, backend, threads, onProgress, signal, ...(warn && { warn }) } };
+  const hooks = { onProgress, onValidation, signal, ...(warn && { warn }) };
+  return { settings, running: { engine, backend, threads, validationData, ...hooks } };
 }

@@ -110,7 +110,7 @@ export function scanMoments(
       const [output, after] = scan.step(inner, parameters, unflatAll(plan.state, state.values()), input);
       return {
         state: Object.keys(plan.state).flatMap((name) => settle(plan.state[name]!, after[name] as Moments)),
-        outputs: [...flat(output), ...measured],
+        outputs: [...flat(output).map((tensor) => perExample(tensor, output.mean)), ...measured],
       };
     },
     {
@@ -125,6 +125,10 @@ export function scanMoments(
   options.measured?.push(...outputs);
   return output;
 }
+
+/** A field that all examples share, for each of them, so that it can be one of the outputs of all times. */
+const perExample = (field: tf.Tensor, { rank, shape: [batch = 1] }: tf.Tensor): tf.Tensor =>
+  field.rank === rank ? field : tf.mul(field, tf.ones([batch, ...new Array<number>(rank - 1).fill(1)]));
 
 /** The fields of an input that have a time axis, as [time, batch, …], and the form of one slice. */
 function inTime(input: Moments, steps: number) {

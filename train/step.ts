@@ -1,40 +1,37 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Shape } from '../schemas/layer.ts';
-import { classesOf } from '../schemas/model.ts';
+import type { GaussianLikelihood } from '../schemas/likelihood.ts';
+import { classesOf, stepsOf } from '../schemas/model.ts';
 import { learnedShapes } from '../schemas/posterior.ts';
-import { crossEntropy, type PenaltyForm, penalty } from './objective.ts';
-import { type Adam, adamStep } from './optimiser.ts';
+import { crossEntropy, gaussianLoss, type PenaltyForm, penalty, penaltyTerm } from './objective.ts';
+import { optimiserOf } from './optimisers/index.ts';
+import { applyGradients, type Update } from './optimisers/update.ts';
 import { drawsOf, type NoisyOptions, noisyForward, tensor, type Tensors } from './noisy-forward.ts';
-import { cooled, splitName, weightDivergence } from './posterior.ts';
+import { cooled, weightDivergence } from './posterior.ts';
+import { rateGroupsOf } from './rates.ts';
 
 /** Everything that decides what one training step computes, apart from the numbers it is fed. */
-export interface StepOptions extends NoisyOptions {
+export interface StepOptions extends NoisyOptions, Omit<Update, 'groups'> {
   readonly batchSize: number;
-  readonly adam: Adam;
   /** Whether the KL divergence has a weight other than zero anywhere in training. */
   readonly divergence: boolean;
   readonly penalty: PenaltyForm | 'none';
+  /** Of a regression; without it outputs are the logits of classes. */
+  readonly likelihood?: GaussianLikelihood;
   /** Whether the temperature is other than 1 anywhere in training. */
   readonly cooling: boolean;
 }
 
-/** Learning rates differ between groups of learned tensors. */
-export type RateGroup = 'weights' | 'scales' | 'others';
-
-/** By what the last part of a learned tensor's name says it is. */
-const rateGroups: Readonly<Record<string, RateGroup>> = { lambda: 'weights', mu: 'weights', rho: 'scales' };
-
-export const rateGroupOf = (learned: string): RateGroup => rateGroups[splitName(learned)[1]] ?? 'others';
-
 export type { Tensors };
 export type Shapes = Readonly<Record<string, Shape>>;
 
-/** Names of the scalars that a step is fed. */
+/** Names of the scalars that every step is fed; its optimiser may have more. */
 export const scalarNames = [
   'rate.weights',
   'rate.scales',
-  'rate.others',
-  'epsilon',
+  'rate.gains',
+  'rate.biases',
+  'rate.neurons',
   'divergenceWeight',
   'penaltyWeight',
   'temperature',
@@ -45,13 +42,12 @@ export type Scalars = Readonly<Record<(typeof scalarNames)[number], number>>;
 /**
  * One training step as a pure function of named tensors: what an engine runs or traces.
  *
- * It reads only `state` and `feeds`, and everything random comes in as noise of scale 1.
+ * It reads only `state` and `feeds`, and everything random comes in as noise of scale 1. An engine may take its
+ * gradients and make the update itself.
  */
-export interface StepFunction {
+export interface StepFunction extends Update {
   /** Shapes of the tensors that training changes. */
   readonly learned: Shapes;
-  /** The optimiser that `run` applies; an engine may apply it itself to the gradients. */
-  readonly adam: Adam;
   /** Learned tensors and the optimiser's: fed back from one step to the next. */
   readonly state: Shapes;
   /** `inputs` [batch, …], `targets` [batch, classes], the scalars, and `noise.0`, `noise.1`, … */
@@ -66,9 +62,12 @@ export interface StepFunction {
 export interface StepResult {
   /** The state after the step, under the same names. */
   readonly state: Tensors;
-  /** Scalars: `loss`, `crossEntropy`, and `divergence` and `penalty` where they are part of the loss. */
+  /**
+   * Scalars: `loss`, `crossEntropy`, `divergence` and `penalty` where they are part of the loss, and
+   * `gradientNorm` where gradients are clipped: their length before.
+   */
   readonly reports: Tensors;
-  /** d loss / d learned tensor, by the name of the tensor. */
+  /** d loss / d learned tensor before clipping, by the name of the tensor. */
   readonly gradients: Tensors;
 }
 
@@ -77,44 +76,34 @@ export function buildStep(options: StepOptions): StepFunction {
   const { model, batchSize } = options;
   const learned = learnedShapes(model, options.posterior);
   const names = Object.keys(learned);
+  const optimiser = optimiserOf(options.optimiser);
+  const scalars = [...scalarNames, ...Object.keys(optimiser.numbersAt(1).scalars)];
+  const update: Update = {
+    groups: rateGroupsOf(model, names),
+    optimiser: options.optimiser,
+    clipNorm: options.clipNorm,
+  };
   const state: Record<string, Shape> = { ...learned };
   for (const name of names) {
-    state[`${name}.adam.first`] = learned[name] as Shape;
-    state[`${name}.adam.second`] = learned[name] as Shape;
+    for (const kept of optimiser.keeps) state[`${name}.${kept}`] = learned[name] as Shape;
   }
 
-  const draws = drawsOf(model, batchSize, options.estimator);
+  const draws = drawsOf(model, batchSize, options.estimator, options.noise);
   const noises = draws.filter(({ noise }) => noise === 'gaussian').map(({ name }) => name);
   const logisticNoises = draws.filter(({ noise }) => noise === 'logistic').map(({ name }) => name);
   const feeds: Record<string, Shape> = {
-    inputs: [batchSize, ...model.input.shape],
+    inputs: [stepsOf(model) * batchSize, ...model.input.shape],
     targets: [batchSize, classesOf(model)],
-    ...Object.fromEntries(scalarNames.map((name) => [name, []])),
+    ...Object.fromEntries(scalars.map((name) => [name, []])),
     ...Object.fromEntries(draws.map(({ name, shape }) => [name, shape])),
   };
 
   const run = (current: Tensors, fed: Tensors): StepResult => {
     const { loss, reports, gradients } = lossAndGradients(options, names, current, fed);
-    const next: Record<string, tf.Tensor> = {};
-    for (const name of names) {
-      const moved = adamStep(
-        options.adam,
-        {
-          value: tensor(current, name),
-          first: tensor(current, `${name}.adam.first`),
-          second: tensor(current, `${name}.adam.second`),
-        },
-        tensor(gradients, name),
-        tensor(fed, `rate.${rateGroupOf(name)}`),
-        tensor(fed, 'epsilon'),
-      );
-      next[name] = moved.value;
-      next[`${name}.adam.first`] = moved.first;
-      next[`${name}.adam.second`] = moved.second;
-    }
-    return { state: next, reports: { loss, ...reports }, gradients };
+    const updated = applyGradients(update, current, gradients, fed);
+    return { state: updated.state, reports: { loss, ...reports, ...updated.reports }, gradients };
   };
-  return { learned, adam: options.adam, state, feeds, noises, logisticNoises, run };
+  return { ...update, learned, state, feeds, noises, logisticNoises, run };
 }
 
 function lossAndGradients(options: StepOptions, names: readonly string[], current: Tensors, fed: Tensors) {
@@ -127,14 +116,18 @@ function lossAndGradients(options: StepOptions, names: readonly string[], curren
   const { value: loss, grads } = tf.valueAndGrads((...learned: tf.Tensor[]) => {
     const given = Object.fromEntries(names.map((name, index) => [name, learned[index] as tf.Tensor]));
     const byName = options.cooling ? cooled(given, tensor(fed, 'temperature')) : given;
-    const { logits, firings } = noisyForward(options, byName, fed);
-    let total = report('crossEntropy', crossEntropy(tensor(fed, 'targets'), logits));
+    const measure = options.penalty === 'none' ? undefined : penaltyTerm(options.penalty);
+    const { logits, measured } = noisyForward(options, byName, fed, measure);
+    const targets = tensor(fed, 'targets');
+    let total = options.likelihood
+      ? report('negativeLogLikelihood', gaussianLoss(targets, logits, options.likelihood.deviation))
+      : report('crossEntropy', crossEntropy(targets, logits));
     if (options.divergence) {
       const divergence = report('divergence', weightDivergence(options.model, byName, options.posterior));
       total = tf.add(total, tf.mul(divergence, tensor(fed, 'divergenceWeight')));
     }
     if (options.penalty !== 'none') {
-      const value = report('penalty', penalty(options.penalty, firings));
+      const value = report('penalty', penalty(measured, logits.shape[0] as number));
       total = tf.add(total, tf.mul(value, tensor(fed, 'penaltyWeight')));
     }
     return total as tf.Scalar;

@@ -1,15 +1,29 @@
 import { UserError } from '../schemas/errors.ts';
-import { checkOptions, sizeOf } from '../schemas/layer.ts';
-import { classesOf, defineModel, type Model } from '../schemas/model.ts';
+import { checkOptions } from '../schemas/layer.ts';
+import { defineModel, type Model } from '../schemas/model.ts';
 import type { LearnedTensor, Posterior } from '../schemas/posterior.ts';
-import type { Dataset } from './data/index.ts';
+import { kept as keptLikelihood } from '../schemas/likelihood.ts';
+import {
+  augmentations,
+  batchFiller,
+  encoderFor,
+  type BatchSource,
+  openBatches,
+  outputNamesOf,
+  planBatches,
+  splitData,
+  type TrainingData,
+} from './data/index.ts';
 import type { Engine, State } from './engine/engine.ts';
 import { onnxEngine } from './engine/onnx.ts';
 import { tfjsEngine } from './engine/tfjs.ts';
 import type { Estimator } from './estimators/index.ts';
 import { estimatorOf } from './estimators/settings.ts';
+import { checkExamples, checkFit } from './fit.ts';
+import { Judge } from './judge.ts';
 import { Loop, type LoopHooks, type TrainingState } from './loop.ts';
 import { NoiseSource } from './noise/noise-source.ts';
+import { type OptimiserOptions, optimiserOf } from './optimisers/index.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
 import { familyAt, initialPosterior } from './posterior.ts';
 import { isAlways, isZero } from './schedule.ts';
@@ -21,14 +35,21 @@ export interface EngineOptions {
   readonly engine?: 'onnx' | 'tfjs' | undefined;
   /** Backend of the engine `tfjs`: `tensorflow` (default), `wasm`, `cpu`, … */
   readonly backend?: string | undefined;
-  /** Threads of the engine `onnx`; by default all cores. The result is the same for any number. */
+  /**
+   * Threads of the engine `onnx`, by default all cores: the result is the same for any number. Of the tfjs backends
+   * only `tensorflow` can have more than one.
+   */
   readonly threads?: number | undefined;
+  /** Threads that prepare batches ahead of the step; by default none. The result is the same for any number. */
+  readonly workers?: number | undefined;
 }
 
 /** How a training is run, watched and stopped. */
 export interface RunOptions extends EngineOptions, LoopHooks {
   /** Goes on from here instead of starting. */
   readonly resume?: TrainingState | undefined;
+  /** Examples to judge the network on after every epoch, instead of a part of the others (`validation`). */
+  readonly validationData?: TrainingData | undefined;
 }
 
 /** Makes the engine that the options name. */
@@ -36,8 +57,9 @@ export function engineOf({ engine = 'onnx', backend = 'tensorflow', threads }: E
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
     throw new UserError(`train: threads is ${threads}; expected a whole number above 0`);
   }
-  if (engine === 'tfjs') return tfjsEngine(backend);
-  if (engine === 'onnx') return onnxEngine(threads === undefined ? {} : { threads });
+  const computing = threads === undefined ? {} : { threads };
+  if (engine === 'tfjs') return tfjsEngine(backend, computing);
+  if (engine === 'onnx') return onnxEngine(computing);
   throw new UserError(`unknown engine '${String(engine)}'; expected onnx or tfjs`);
 }
 
@@ -50,26 +72,76 @@ export function engineOf({ engine = 'onnx', backend = 'tensorflow', threads }: E
  */
 export async function train(
   definition: Model,
-  data: Dataset,
+  examples: TrainingData,
   given: TrainingSettings & RunOptions = {},
 ): Promise<Posterior> {
-  const { engine, backend, threads, onProgress, onState, signal, resume, ...settings } = given;
+  const { engine, backend, threads, workers, onProgress, onValidation, onState, signal, ...rest } = given;
+  const { resume, validationData, ...settings } = rest;
   const model = defineModel(definition);
   const options = checkOptions(trainingOptionsSchema, settings, 'train');
+  const { training: data, validation } = partsOf(examples, options, validationData);
   checkFit(model, data, options);
-  const step = stepOf(model, options, estimatorOf(options.estimator, given.estimator));
+  if (validation) checkExamples(model, validation, options);
+  const estimator = estimatorOf(options.estimator, given.estimator);
+  const step = stepOf(model, options, estimator);
+  const batches = batchesOf(model, data, options, workers);
   const start = resume ?? startingState(model, data, options);
   const chosen = engineOf({ engine, backend, threads });
   const prepared = await chosen.prepare(step, start.tensors, reportsOf(options));
   try {
-    await new Loop({ options, data, step, prepared, start }).run({ onProgress, onState, signal });
-    const learned = pick(await prepared.state(), Object.keys(step.learned));
-    const family = familyAt(options.posterior, options.temperature, 1);
-    return { ...family, model, learned, classNames: data.classNames };
+    const judge = validation && (await prepareJudge(model, options, estimator, chosen));
+    try {
+      const judged = validation && judge && { data: validation, judge };
+      const loop = new Loop({ options, data, batches, step, prepared, start, validation: judged });
+      await loop.run({ onProgress, onValidation, onState, signal });
+      return posteriorOf(model, options, examples, await loop.result());
+    } finally {
+      await judge?.close();
+    }
   } finally {
     await prepared.close();
+    await batches.close();
   }
 }
+
+/** What a network learns from, and what it is judged on. */
+function partsOf(
+  data: TrainingData,
+  { validation, seed, earlyStopping }: TrainingOptions,
+  given: TrainingData | undefined,
+): { training: TrainingData; validation?: TrainingData } {
+  if (given && validation > 0) {
+    throw new UserError('train: both validation and validationData are given; leave out one of them');
+  }
+  if (earlyStopping && !given && validation === 0) {
+    throw new UserError(
+      'train: earlyStopping needs examples to judge the network on; set validation, such as 0.1',
+    );
+  }
+  if (validation > 0) return splitData(data, validation, seed);
+  return { training: data, ...(given && { validation: given }) };
+}
+
+const prepareJudge = (
+  model: Model,
+  { posterior, batchSize }: TrainingOptions,
+  { noise }: Estimator,
+  engine: Engine,
+): Promise<Judge> => Judge.prepare({ model, family: familyAt(posterior, 1, 0), batchSize, noise }, engine);
+
+/** The posterior that learned tensors make after a part of a training. @param progress in [0, 1] */
+export const posteriorOf = (
+  model: Model,
+  options: TrainingOptions,
+  data: TrainingData,
+  { learned, progress }: { readonly learned: State; readonly progress: number },
+): Posterior => ({
+  ...familyAt(options.posterior, options.temperature, progress),
+  ...keptLikelihood(options.likelihood),
+  model,
+  learned,
+  classNames: outputNamesOf(data),
+});
 
 /** The training step that a model and options make; an estimator of one's own is none of them. */
 export function stepOf(
@@ -77,63 +149,65 @@ export function stepOf(
   options: TrainingOptions,
   estimator: Estimator = estimatorOf(options.estimator),
 ): StepFunction {
+  if (options.noise === 'sequence' && estimator.noise !== 'gaussian') {
+    throw new UserError(
+      `train: noise 'sequence' draws weights, whose sums are Gaussian; the estimator ${estimator.name} wants ` +
+        `${estimator.noise} noise: take another, or noise 'step'`,
+    );
+  }
   return buildStep({
     model,
-    batchSize: options.batchSize,
+    // Each draw of the noise has a copy of the batch, so that the mean over the rows is the mean over both.
+    batchSize: options.batchSize * options.noiseSamples,
     estimator,
-    adam: options.adam,
+    optimiser: options.optimiser,
+    clipNorm: options.clipNorm,
     divergence: !isZero(options.divergenceWeight),
     penalty: options.penalty,
+    ...keptLikelihood(options.likelihood),
     posterior: options.posterior,
     cooling: !isAlways(options.temperature, 1),
     annealing: !isAlways(options.noiseScale, 1),
+    noise: options.noise,
   });
 }
 
 /** The parts of the loss that a training reports. */
 export const reportsOf = (options: TrainingOptions): string[] => [
-  'crossEntropy',
+  options.likelihood === 'categorical' ? 'crossEntropy' : 'negativeLogLikelihood',
   ...(options.penalty === 'none' ? [] : ['penalty']),
+  ...(options.clipNorm === undefined ? [] : ['gradientNorm']),
 ];
 
-function checkFit(model: Model, data: Dataset, { batchSize, shift }: TrainingOptions): void {
-  const { shape } = model.input;
-  if (sizeOf(shape) !== sizeOf(data.shape)) {
-    throw new UserError(
-      `train: the model's input is [${shape}] = ${sizeOf(shape)} numbers, an example of ${data.name} has ` +
-        `[${data.shape}] = ${sizeOf(data.shape)}; change the model's input`,
-    );
-  }
-  if (classesOf(model) !== data.classes) {
-    throw new UserError(
-      `train: the model has ${classesOf(model)} outputs, ${data.name} has ${data.classes} classes; change the units of its last synapse`,
-    );
-  }
-  if (model.input.type === 'uint8' && Math.abs(model.input.scale - data.scale) > 1e-12) {
-    throw new UserError(
-      `train: the model takes bytes of scale ${model.input.scale}, those of ${data.name} have ${data.scale}; change the model's input scale`,
-    );
-  }
-  if (shift > 0 && data.shape.length !== 2 && data.shape.length !== 3) {
-    throw new UserError(
-      `train: shift moves images of 2 or 3 axes, an example of ${data.name} is [${data.shape}]; set shift to 0`,
-    );
-  }
-  if (data.count < batchSize) {
-    throw new UserError(
-      `train: ${data.name} has ${data.count} examples, fewer than batchSize ${batchSize}; lower batchSize`,
-    );
-  }
+/** The batches of a training. */
+export function batchesOf(
+  model: Model,
+  data: TrainingData,
+  options: TrainingOptions,
+  workers = 0,
+): BatchSource {
+  const { batchSize, seed, shift, augment, labelSmoothing, noiseSamples } = options;
+  const encoder = encoderFor(model, data);
+  return openBatches(data, {
+    batchSize,
+    seed,
+    ...(encoder && { encoder }),
+    augment: [...(shift > 0 ? [augmentations.shift({ most: shift })] : []), ...augment],
+    smoothing: labelSmoothing,
+    copies: noiseSamples,
+    workers,
+  });
 }
 
 /** The state before the first step: the seed decides all of it. */
-export function startingState(model: Model, data: Dataset, options: TrainingOptions): TrainingState {
+export function startingState(model: Model, data: TrainingData, options: TrainingOptions): TrainingState {
   const learned = initialPosterior(
     model,
     {
       spread: options.initialSpread,
+      gain: options.initialGain,
       biasRho: options.initialBiasRho,
-      inputPower: meanSquare(data),
+      inputPower: inputPower(model, data, options.seed),
       seed: options.seed,
     },
     options.posterior,
@@ -141,28 +215,38 @@ export function startingState(model: Model, data: Dataset, options: TrainingOpti
   return {
     step: 0,
     noise: NoiseSource.fromSeed(options.seed, 'noise').save(),
-    tensors: initialState(learned),
+    tensors: initialState(learned, options.optimiser),
   };
 }
 
-/** Learned tensors with the moments of an optimiser that has seen nothing yet. */
-export function initialState(learned: State): State {
+/** Learned tensors with what an optimiser keeps that has seen nothing yet. */
+export function initialState(learned: State, optimiser: OptimiserOptions): State {
+  const { keeps } = optimiserOf(optimiser);
   const state: Record<string, LearnedTensor> = {};
   for (const [name, tensor] of Object.entries(learned)) {
     state[name] = tensor;
-    for (const moment of ['first', 'second']) {
-      state[`${name}.adam.${moment}`] = { shape: tensor.shape, data: new Float32Array(tensor.data.length) };
+    for (const kept of keeps) {
+      state[`${name}.${kept}`] = { shape: tensor.shape, data: new Float32Array(tensor.data.length) };
     }
   }
   return state;
 }
 
-/** E[x²] of the inputs; 1 where all are zero. */
-function meanSquare({ inputs, scale }: Dataset): number {
-  let sum = 0;
-  for (const byte of inputs) sum += byte * byte;
-  return (sum * scale * scale) / inputs.length || 1;
-}
+/** Examples that tell the scale of all. */
+const SOME = 4096;
 
-const pick = (state: State, names: readonly string[]): State =>
-  Object.fromEntries(names.map((name) => [name, state[name] as State[string]]));
+/** E[x²] of the network's inputs; 1 where all are zero. */
+function inputPower(model: Model, data: TrainingData, seed: number): number {
+  const encoder = encoderFor(model, data);
+  const { plan } = planBatches(data, { batchSize: 1, seed, ...(encoder && { encoder }) });
+  const { fillInputs, inputs } = batchFiller(plan);
+  const values = new Float32Array(inputs);
+  const count = Math.min(data.count, SOME);
+  let sum = 0;
+  for (let index = 0; index < count; index++) {
+    // Spread over all: files are often sorted by class.
+    fillInputs(0, Uint32Array.of(Math.floor((index * data.count) / count)), values);
+    for (const value of values) sum += value * value;
+  }
+  return sum / (count * inputs) || 1;
+}

@@ -1,19 +1,23 @@
 import { type Command, Option } from 'commander';
+import { UserError } from '../../schemas/errors.ts';
 import { checkOptions } from '../../schemas/layer.ts';
 import type { Model } from '../../schemas/model.ts';
 import {
-  type Dataset,
   type FolderRunOptions,
+  heldOutCount,
   loadTraining,
   resumeTraining,
   trainInFolder,
+  isRecordings,
+  isRegression,
+  type TrainingData,
   type TrainingOptions,
   type TrainingSettings,
   trainingOptionsSchema,
 } from '../../train/index.ts';
-import { dataText, openData } from '../data.ts';
+import { dataText, openTrainingData } from '../data.ts';
 import { Interrupted, interruptible } from '../interrupt.ts';
-import { binaryNetwork, networkText, parameterCounts, readModelJson } from '../network.ts';
+import { binaryNetwork, networkText, parameterCounts, readModelJson, regressionNetwork } from '../network.ts';
 import { addData, addJson, addThreads, choice, counts, type DataOptions } from '../options.ts';
 import { facts, grouped, say, sayJson, shellWord, warn } from '../output.ts';
 import { showTraining, trainedText } from '../progress.ts';
@@ -47,11 +51,11 @@ export function define(command: Command): void {
 
 async function run(options: TrainOptions): Promise<void> {
   const { out, resume, json, engine, backend, threads } = options;
-  const data = await openData(options, 'train');
+  const data = await openTrainingData(options);
   const settings = settingsOf({ ...options });
   // `resumeTraining` loads it again, and warns.
   const saved = resume ? await loadTraining(out, { warn: () => {} }) : undefined;
-  const model = (await givenModel(options, data)) ?? saved?.model ?? binaryNetwork(data, defaultHidden);
+  const model = (await givenModel(options, data)) ?? saved?.model ?? networkFor(data, defaultHidden);
   const trained = checkOptions(trainingOptionsSchema, { ...saved?.options, ...settings }, 'train');
   sayPlan(model, data, trained);
   if (saved) say(`goes on after step ${grouped(saved.state.step)}`);
@@ -64,34 +68,47 @@ async function run(options: TrainOptions): Promise<void> {
     threads,
     warn,
   };
-  const { last, seconds } = await showTraining((onProgress) =>
+  const { last, validation, seconds } = await showTraining((onProgress, onValidation) =>
     stoppable(options, (signal) =>
       saved
-        ? resumeTraining(out, data, { ...running, model, onProgress, signal })
-        : trainInFolder(out, model, data, { ...running, onProgress, signal }),
+        ? resumeTraining(out, data, { ...running, model, onProgress, onValidation, signal })
+        : trainInFolder(out, model, data, { ...running, onProgress, onValidation, signal }),
     ),
   );
   say(last ? trainedText(last, seconds) : 'nothing was left to do');
+  const best = validation.findLast((figures) => figures.best);
+  if (best) say(`kept the best epoch, ${best.epoch + 1}`);
   say(`saved in ${out}; next: bitspike export ${shellWord(out)} --out network.onnx`);
   if (!json) return;
   const { step = saved?.state.step, reports = {}, examplesPerSecond = null } = last ?? {};
-  sayJson({ run: out, step, reports, examplesPerSecond, seconds });
+  const judged = validation.length > 0 && { validation };
+  sayJson({ run: out, step, reports, examplesPerSecond, seconds, ...judged });
 }
 
-async function givenModel({ model, hidden }: TrainOptions, data: Dataset): Promise<Model | undefined> {
+async function givenModel({ model, hidden }: TrainOptions, data: TrainingData): Promise<Model | undefined> {
   if (model !== undefined) return readModelJson(model);
-  return hidden && binaryNetwork(data, hidden);
+  return hidden && networkFor(data, hidden);
 }
 
-function sayPlan(model: Model, data: Dataset, options: TrainingOptions): void {
+function networkFor(data: TrainingData, hidden: readonly number[]): Model {
+  if (isRegression(data)) return regressionNetwork(data, hidden);
+  if (!isRecordings(data) && (data.steps ?? 1) === 1) return binaryNetwork(data, hidden);
+  throw new UserError(
+    `train: ${data.name} holds ${isRecordings(data) ? 'events' : 'sequences'}, which --hidden makes no network for; give --model`,
+  );
+}
+
+function sayPlan(model: Model, data: TrainingData, options: TrainingOptions): void {
   const { epochs, batchSize, seed, posterior } = options;
-  const steps = Math.floor(data.count / batchSize);
+  const held = heldOutCount(data.count, options.validation);
+  const steps = Math.floor((data.count - held) / batchSize);
   const kind = posterior.family === 'bernoulli' ? 'binary' : 'Gaussian';
   say(
     facts({
       data: dataText(data),
       network: `${networkText(model)}, ${grouped(parameterCounts(model).weights)} ${kind} weights`,
       training: `${epochs} epochs of ${grouped(steps)} steps, ${batchSize} examples each, seed ${seed}`,
+      ...(held > 0 && { validation: `${grouped(held)} of the examples, held out` }),
     }),
   );
 }

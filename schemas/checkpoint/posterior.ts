@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
+import { gaussianSchema, kept } from '../likelihood.ts';
 import { modelOfJson, parseJson } from '../json.ts';
 import { checkOptions } from '../layer.ts';
 import { classesOf } from '../model.ts';
@@ -29,6 +30,17 @@ const trainingSchema = z.strictObject({
   step: z.int().nonnegative(),
   /** The four generators that draw the noise side by side. */
   noise: z.tuple([generator, generator, generator, generator]).readonly(),
+  /** What the network was judged to be after each epoch. */
+  history: z
+    .array(
+      z.strictObject({
+        loss: z.number(),
+        accuracy: z.number().exactOptional(),
+        rootMeanSquareError: z.number().exactOptional(),
+      }),
+    )
+    .readonly()
+    .exactOptional(),
 });
 
 const common = {
@@ -38,6 +50,7 @@ const common = {
   toolkit: z.string(),
   model: z.unknown(),
   classNames: z.array(z.string()),
+  likelihood: gaussianSchema.exactOptional(),
   training: trainingSchema.optional(),
 };
 
@@ -87,7 +100,7 @@ function decodeTensors(bytes: Uint8Array, file: string): Record<string, LearnedT
  * no time, path or machine is in them.
  */
 export function encodePosterior(posterior: Posterior, training?: TrainingRecord): Record<string, Uint8Array> {
-  const { model, learned, classNames, ...family } = posterior;
+  const { model, learned, classNames, likelihood, ...family } = posterior;
   const description: z.output<typeof descriptionSchema> = {
     format: 'bitspike posterior',
     version: 1,
@@ -95,11 +108,12 @@ export function encodePosterior(posterior: Posterior, training?: TrainingRecord)
     ...family,
     model,
     classNames: [...classNames],
+    ...kept(likelihood),
   };
   const files: Record<string, Uint8Array> = { [fileNames.learned]: encodeTensors(learned) };
   if (training) {
-    const { options, data, step, noise, optimiser } = training;
-    description.training = { options, data, step, noise };
+    const { optimiser, ...record } = training;
+    description.training = record;
     files[fileNames.optimiser] = encodeTensors(optimiser);
   }
   files[fileNames.description] = new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`);

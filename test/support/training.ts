@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import { openSession } from '../../runtime/session.ts';
-import { binary, defineModel, dense, readout } from '../../schemas/index.ts';
+import { binary, defineModel, dense, type Model, readout } from '../../schemas/index.ts';
 import { type Shape, sizeOf } from '../../schemas/layer.ts';
 import { readModel } from '../../schemas/onnx/index.ts';
 import { Random } from '../../schemas/random.ts';
@@ -11,7 +11,7 @@ import type { State } from '../../train/engine/engine.ts';
 import { straightThrough } from '../../train/index.ts';
 import { traceStep, type Wanted } from '../../train/engine/trace/trace.ts';
 import { bernoulliChoice, type PosteriorChoice } from '../../train/families/index.ts';
-import { adamScalars, defaultAdam } from '../../train/optimiser.ts';
+import { defaultOptimiser, optimiserOf } from '../../train/optimisers/index.ts';
 import { initialPosterior } from '../../train/posterior.ts';
 import {
   buildStep,
@@ -38,35 +38,44 @@ export const smallModel = defineModel({
 });
 
 export type Choices = Partial<
-  Pick<StepOptions, 'estimator' | 'divergence' | 'penalty' | 'posterior' | 'cooling' | 'annealing'>
+  Pick<
+    StepOptions,
+    'estimator' | 'divergence' | 'penalty' | 'posterior' | 'cooling' | 'annealing' | 'clipNorm' | 'noise'
+  >
 >;
 
 /** A training step of the small model, for a batch of three. */
-export const smallStep = (choices: Choices = {}): StepFunction =>
+export const smallStep = (choices: Choices = {}, model: Model = smallModel): StepFunction =>
   buildStep({
-    model: smallModel,
+    model,
     batchSize: 3,
     estimator: straightThrough(),
-    adam: defaultAdam,
+    optimiser: defaultOptimiser,
     divergence: false,
     penalty: 'none',
     posterior: bernoulliChoice,
     cooling: false,
     annealing: false,
+    noise: 'step',
     ...choices,
   });
 
-export const smallState = (choice: PosteriorChoice = bernoulliChoice): State =>
-  initialState(initialPosterior(smallModel, { spread: 0.5, biasRho: -1, inputPower: 1, seed: 5 }, choice));
+export const smallState = (choice: PosteriorChoice = bernoulliChoice, model: Model = smallModel): State =>
+  initialState(
+    initialPosterior(model, { spread: 0.5, biasRho: -1, inputPower: 1, seed: 5 }, choice),
+    defaultOptimiser,
+  );
 
 /** The scalars of step 1, 2, …, with weights that make every part of the loss count. */
 export function scalarsAt(step: number): Scalars {
-  const { rateFactor, epsilon } = adamScalars(defaultAdam, step);
+  const { rateFactor, scalars } = optimiserOf(defaultOptimiser).numbersAt(step);
   return {
     'rate.weights': 0.05 * rateFactor,
     'rate.scales': 0.02 * rateFactor,
-    'rate.others': 0.015 * rateFactor,
-    epsilon,
+    'rate.gains': 0.015 * rateFactor,
+    'rate.biases': 0.01 * rateFactor,
+    'rate.neurons': 0.005 * rateFactor,
+    ...scalars,
     divergenceWeight: 0.02,
     penaltyWeight: 0.03,
     temperature: 0.6,
@@ -93,7 +102,8 @@ export function randomFeeds(
 /** A step of nothing but a function of what it is fed. */
 export const stepOfFunction = (feeds: Shapes, compute: (feeds: Tensors) => Tensors): StepFunction => ({
   learned: {},
-  adam: defaultAdam,
+  groups: {},
+  optimiser: defaultOptimiser,
   state: {},
   feeds,
   noises: [],

@@ -1,5 +1,5 @@
 import type { Random } from '../../schemas/random.ts';
-import { type Dataset, exampleSize } from './dataset.ts';
+import { isRegression, outputsOf, type TrainingData } from './regression.ts';
 
 /** The numbers 0 … count − 1 in a random order. */
 export function shuffledOrder(count: number, random: Random): Uint32Array {
@@ -9,39 +9,38 @@ export function shuffledOrder(count: number, random: Random): Uint32Array {
 }
 
 /**
- * Fills one batch with the examples order[start] … order[start + size − 1].
+ * Fills one batch with what the network is to answer: distributions over the classes, or the numbers of a
+ * regression.
  *
- * @param inputs size × product(shape) values, each byte × scale rounded to float32.
- * @param targets size × classes, 1 at the example's class and 0 elsewhere.
- * @throws RangeError where the batch passes the end of the order, or an array has another length.
+ * @param examples the example of each row
+ * @param targets [rows, classes] or [rows, outputs]
+ * @param smoothing s of the distributions (1 − s) · onehot + s/classes (Szegedy et al. 2016, arXiv 1512.00567)
+ * @throws RangeError where there is no such example, or the array has another length
  */
-export function fillBatch(
-  dataset: Dataset,
-  order: Uint32Array,
-  start: number,
-  size: number,
-  inputs: Float32Array,
+export function fillTargets(
+  data: TrainingData,
+  examples: Uint32Array,
   targets: Float32Array,
+  smoothing = 0,
 ): void {
-  const { inputs: bytes, labels, classes, count, scale } = dataset;
-  const width = exampleSize(dataset.shape);
-  if (start < 0 || start + size > order.length) {
-    throw new RangeError(`batch of ${size} at ${start} passes the end of an order of ${order.length}`);
+  const width = outputsOf(data);
+  checkRoom(data, examples, targets, width);
+  if (isRegression(data)) {
+    examples.forEach((example, row) => {
+      targets.set(data.targets.subarray(example * width, (example + 1) * width), row * width);
+    });
+    return;
   }
-  if (inputs.length !== size * width || targets.length !== size * classes) {
-    throw new RangeError(
-      `batch arrays hold ${inputs.length} and ${targets.length}; expected ${size} × ${width} and ${size} × ${classes}`,
-    );
-  }
-  targets.fill(0);
-  for (let row = 0; row < size; row++) {
-    const example = order[start + row]!;
-    if (example >= count) throw new RangeError(`order names example ${example} of ${count}`);
-    const from = example * width;
-    const to = row * width;
-    for (let place = 0; place < width; place++) {
-      inputs[to + place] = bytes[from + place]! * scale;
-    }
-    targets[row * classes + labels[example]!] = 1;
+  targets.fill(smoothing / width);
+  examples.forEach((example, row) => {
+    targets[row * width + data.labels[example]!] = 1 - smoothing + smoothing / width;
+  });
+}
+
+function checkRoom({ count }: TrainingData, examples: Uint32Array, into: Float32Array, width: number): void {
+  const stray = examples.find((example) => example >= count);
+  if (stray !== undefined) throw new RangeError(`a batch names example ${stray} of ${count}`);
+  if (into.length !== examples.length * width) {
+    throw new RangeError(`the batch's array holds ${into.length}; expected ${examples.length} × ${width}`);
   }
 }

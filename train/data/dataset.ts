@@ -7,10 +7,14 @@ export type Split = 'train' | 'test';
 export interface Dataset {
   /** What messages and reports call it, such as `mnist train`. */
   readonly name: string;
-  /** count × product(shape) bytes, row-major. */
+  /** count × steps × product(shape) bytes, row-major. */
   readonly inputs: Uint8Array;
-  /** Of one example, such as [28, 28]. */
+  /** Of one example at one step, such as [28, 28]. */
   readonly shape: readonly number[];
+  /** How many steps of time each example has; 1 unless given. */
+  readonly steps?: number;
+  /** An encoder made them: a network takes them as they are. */
+  readonly encoded?: true;
   /** Value of one unit of a byte: 1/255 for images, so that values lie in 0 … 1. */
   readonly scale: number;
   /** The class of each example, 0 … classes − 1. */
@@ -26,8 +30,12 @@ const mostClasses = 256;
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0;
 
-/** How many bytes one example holds. */
+/** How many values one example holds at one step. */
 export const exampleSize = (shape: readonly number[]): number => shape.reduce((size, axis) => size * axis, 1);
+
+/** How many bytes one example holds, over all its steps. */
+export const exampleBytes = ({ shape, steps = 1 }: Pick<Dataset, 'shape' | 'steps'>): number =>
+  steps * exampleSize(shape);
 
 /**
  * The dataset given, once its parts are known to fit together.
@@ -41,7 +49,9 @@ export function checkDataset(dataset: Dataset): Dataset {
   };
   expect(isCount(count), 'count', `is ${count}; expected at least one example`);
   expect(shape.every(isCount), 'shape', `is [${shape.join(', ')}]; expected sizes of 1 or more`);
-  const size = exampleSize(shape);
+  const { steps = 1 } = dataset;
+  expect(isCount(steps), 'steps', `is ${steps}; expected a whole number of 1 or more`);
+  const size = exampleBytes(dataset);
   expect(
     inputs.length === count * size,
     'inputs',
@@ -82,7 +92,7 @@ export function firstExamples(dataset: Dataset, count: number): Dataset {
   const taken = Math.min(count, dataset.count);
   return {
     ...dataset,
-    inputs: dataset.inputs.subarray(0, taken * exampleSize(dataset.shape)),
+    inputs: dataset.inputs.subarray(0, taken * exampleBytes(dataset)),
     labels: dataset.labels.subarray(0, taken),
     count: taken,
   };

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../schemas/errors.ts';
 import type { Dataset, Split } from './dataset.ts';
-import { idx } from './idx.ts';
+import { idx } from './formats/idx.ts';
 
 /** The folder of the npm package's files, looked for beside this package and in the caller's project. */
 function packageFolder(): string {

@@ -1,0 +1,113 @@
+import type { Value } from '../schemas/onnx/index.ts';
+import { arranged, filtersFirst, windowAttributes } from './graph-planes.ts';
+import { channelShape, dequantized, FLOAT32, INT32, nameOf, quantized, type Writer } from './graph-values.ts';
+import { type AffineStep, affineOf, onPlane, type SumSignal, type WholeSignal } from './signal.ts';
+import { wholeThreshold } from './threshold.ts';
+
+/** The ONNX operator of each step from a sum to its current. */
+export const operators: Record<AffineStep['by'], string> = { multiply: 'Mul', add: 'Add' };
+
+/** Fires where S − threshold ≥ 1; × 512 and saturated, that is 255, and 0 elsewhere. */
+export function wholeSpike(writer: Writer, sums: SumSignal, threshold: number): WholeSignal {
+  const { graph, shared } = writer;
+  const { signs, outputs, input } = sums;
+  const negated = new Int32Array(outputs);
+  const flipped = Int8Array.from(signs);
+  for (let channel = 0; channel < outputs; channel++) {
+    const whole = wholeThreshold(sums, channel, threshold, shared.round);
+    negated[channel] = -whole.threshold * input.stored;
+    if (whole.sign > 0) continue;
+    for (let index = channel; index < flipped.length; index += outputs)
+      flipped[index] = -(flipped[index] as number);
+  }
+  const gap = gapOf(writer, sums, flipped, negated);
+  const value = quantized(graph, gap, 1 / 512, nameOf(writer, sums.plane));
+  return onPlane({ kind: 'whole', value, unit: 1, most: 1, stored: 255, type: 'uint8' }, sums.plane);
+}
+
+/** Sums and an offset, as what a runtime fuses with the quantisation after it into one integer kernel. */
+function gapOf(writer: Writer, sums: SumSignal, signs: Int8Array, offset: Int32Array): Value {
+  const { graph } = writer;
+  const dims = [sums.outputs];
+  const name = `${sums.name}.negated_threshold`;
+  const bias = graph.initializer(name, { type: 'int32', dims, data: offset });
+  const operands =
+    sums.input.type === 'uint8'
+      ? [dequantized(graph, sums.input.value), dequantized(graph, weightsOf(writer, sums, signs, 'int8'))]
+      : [sums.input.value, weightsOf(writer, sums, signs, 'float32')];
+  const op = sums.convolution ? 'Conv' : 'Gemm';
+  const output = `${writer.scope}.gap`;
+  return graph.node(op, [...operands, dequantized(graph, bias)], windowOf(sums), { output });
+}
+
+/**
+ * The current of sums, elementwise in float32: the same on every runtime. Over time each step is rounded by itself,
+ * as in the reference; without time a factor and an offset are enough.
+ */
+export function currentOfSums(writer: Writer, sums: SumSignal): Value {
+  const { graph, shared, scope } = writer;
+  const { outputs, name, input, plane } = sums;
+  const whole = sumsOf(writer, sums);
+  const dims = channelShape(outputs, plane);
+  const vector = (part: string, data: Float32Array) =>
+    graph.initializer(`${name}.${part}`, { type: 'float32', dims, data });
+  const filled = (part: string, number: number) => vector(part, new Float32Array(outputs).fill(number));
+  if (shared.time) {
+    const counts = input.stored === 1 ? whole : graph.node('Div', [whole, filled('stored', input.stored)]);
+    const start = input.unit === 1 ? counts : graph.node('Mul', [counts, filled('unit', input.unit)]);
+    return sums.steps.reduce(
+      (value, { by, name: of, amounts }) =>
+        graph.node(operators[by], [value, shared.real(of, dims, amounts)]),
+      start,
+    );
+  }
+  const factors = new Float32Array(outputs);
+  const offsets = new Float32Array(outputs);
+  for (let channel = 0; channel < outputs; channel++) {
+    const { factor, offset } = affineOf(sums, channel);
+    factors[channel] = factor / input.stored;
+    offsets[channel] = offset;
+  }
+  const scaled = graph.node('Mul', [whole, vector('factor', factors)]);
+  return graph.node('Add', [scaled, vector('offset', offsets)], {}, { output: scope });
+}
+
+/**
+ * The sums themselves, whole numbers in float32. Those of a convolution come from integers, which keeps runtimes from
+ * making what multiplies them part of the weights, where sums would no longer be exact.
+ */
+function sumsOf(writer: Writer, sums: SumSignal): Value {
+  const { graph, scope } = writer;
+  const { input, signs } = sums;
+  const output = { output: `${scope}.sums` };
+  if (!sums.convolution) {
+    const operands =
+      input.type === 'uint8'
+        ? [dequantized(graph, input.value), dequantized(graph, weightsOf(writer, sums, signs, 'int8'))]
+        : [input.value, weightsOf(writer, sums, signs, 'float32')];
+    return graph.node('MatMul', operands, {}, output);
+  }
+  const integers = (): Value => {
+    if (input.type === 'float32') {
+      const weights = weightsOf(writer, sums, signs, 'float32');
+      return graph.node('Cast', [graph.node('Conv', [input.value, weights], windowOf(sums))], { to: INT32 });
+    }
+    const zero = (number: number) => graph.constant({ type: 'uint8', dims: [], data: Uint8Array.of(number) });
+    const operands = [input.value, weightsOf(writer, sums, signs, 'uint8'), zero(0), zero(1)];
+    return graph.node('ConvInteger', operands, windowOf(sums));
+  };
+  return graph.node('Cast', [integers()], { to: FLOAT32 }, output);
+}
+
+const windowOf = ({ input, shape, convolution }: SumSignal) =>
+  input.plane && convolution ? windowAttributes(input.plane, shape, convolution) : {};
+
+const weightsOf = (
+  { shared }: Writer,
+  { name, shape, convolution }: SumSignal,
+  signs: Int8Array,
+  type: 'int8' | 'uint8' | 'float32',
+): Value =>
+  convolution
+    ? shared.weights.unpack(name, arranged(signs, shape), filtersFirst(shape), type)
+    : shared.weights.unpack(name, signs, shape, type);

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type TrainingSettings, trainingOptionsSchema } from '../train/index.ts';
+import { augment } from './augment-option.ts';
 import { addEstimator, estimatorSettings } from './estimator-options.ts';
 import { earlyStopping, likelihood, network } from './objective-options.ts';
 import { optimiser } from './optimiser-option.ts';
@@ -40,6 +41,7 @@ const flags = {
   clipNorm: ['norm', number],
   seed: ['number', whole],
   shift: ['pixels', whole],
+  augment: ['list', augment],
   labelSmoothing: ['part', number],
   likelihood: ['kind', likelihood],
   noiseSamples: ['count', count],
@@ -50,19 +52,23 @@ const flags = {
   posterior: ['family', posterior],
   temperature: ['tau', cooling],
   noiseScale: ['factor', cooling],
+  drawScale: ['factor', schedule],
   noise: ['span', oneOf(shape.noise.unwrap().options)],
   penalty: ['form', oneOf(shape.penalty.unwrap().options)],
   penaltyWeight: ['weight', schedule],
   divergenceWeight: ['weight', schedule],
+  initialSpread: ['sd', number],
   initialGain: ['factor', number],
+  initialBiasRho: ['rho', number],
 } as const satisfies Partial<
-  Record<keyof TrainingSettings, readonly [value: string, (text: string) => unknown]>
+  Record<keyof TrainingSettings, readonly [value: string, (text: string, before: never) => unknown]>
 >;
 
 const names = Object.keys(flags) as (keyof typeof flags)[];
 
 /** As it is written on the command line. */
 function shown(value: unknown): string {
+  if (Array.isArray(value) && value.length === 0) return 'none';
   if (typeof value !== 'object' || value === null) return String(value);
   if ('from' in value && 'to' in value) return `${value.from}:${value.to}`;
   return String('family' in value ? value.family : 'kind' in value ? value.kind : value);
@@ -72,7 +78,7 @@ function shown(value: unknown): string {
 export function addTraining(command: Command): Command {
   const defaults = trainingOptionsSchema.parse({});
   for (const name of names) {
-    const [value, parser]: readonly [string, (text: string) => unknown] = flags[name];
+    const [value, parser] = flags[name] as readonly [string, (text: string, before: unknown) => unknown];
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <${value}>`;
     // The default stays out of the values: resuming must tell what was given.
     const standard = defaults[name] === undefined ? '' : ` (default: ${shown(defaults[name])})`;

@@ -261,7 +261,7 @@ describe('what cannot be trained is refused in one line', () => {
       /^train: estimator\.mix: /,
     );
     expect(await lineOfTraining({ seed: -1 })).toMatch(/^train: seed: /);
-    expect(await lineOfTraining({ penalty: 'current' })).toMatch(/^train: penalty: .*membrane/);
+    expect(await lineOfTraining({ penalty: 'threshold' })).toMatch(/^train: penalty: .*membrane/);
     expect(await lineOfTraining({ optimiser: { kind: 'adam', beta1: 1 } })).toMatch(
       /^train: optimiser\.beta1: /,
     );

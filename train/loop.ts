@@ -6,6 +6,8 @@ import type { PreparedStep, State } from './engine/engine.ts';
 import { fillLogistic } from './noise/logistic.ts';
 import { type NoiseState, NoiseSource } from './noise/noise-source.ts';
 import { optimiserOf } from './optimisers/index.ts';
+import { isSound, type Monitor, type MonitorFigures } from './monitor.ts';
+import { warningsOf } from './monitor-warnings.ts';
 import type { TrainingOptions } from './options.ts';
 import { learningRates } from './rates.ts';
 import { scheduled } from './schedule.ts';
@@ -26,6 +28,8 @@ export interface TrainingState {
   readonly tensors: State;
   /** What the network was judged to be after each epoch, where it is judged. */
   readonly history?: readonly ValidationFigures[];
+  /** What was seen of the last step of each epoch, where it was looked at. */
+  readonly monitored?: readonly MonitorFigures[];
   /** Learned tensors after the best epoch of the history, where the training stops early. */
   readonly best?: State;
 }
@@ -37,6 +41,15 @@ export interface ValidationProgress extends ValidationFigures {
   readonly epochs: number;
   /** Whether it is the best up to now, by the rule of early stopping; without such a rule there is no best. */
   readonly best?: boolean;
+}
+
+/** What was seen of a step: its spikes and gradients, layer by layer. */
+export interface MonitorProgress extends MonitorFigures {
+  /** Epoch of the step, from 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** What is wrong with a layer and what to do, in words; once for each layer since the training began or resumed. */
+  readonly warnings: readonly string[];
 }
 
 /** What is known after a step. */
@@ -62,6 +75,8 @@ export interface LoopHooks {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called at the end of every epoch, where the network is judged. */
   readonly onValidation?: ((figures: ValidationProgress) => void) | undefined;
+  /** Called after every step that was looked at: the last of every epoch, and what `monitor` asks for. */
+  readonly onMonitor?: ((figures: MonitorProgress) => void) | undefined;
   /** Called at the end of every epoch, and when stopped, with what resumes the training from there. */
   readonly onState?: ((state: TrainingState) => Promise<void>) | undefined;
   /** Stops after the step that runs; the loop then throws the signal's reason. */
@@ -77,6 +92,8 @@ export interface Plan {
   readonly prepared: PreparedStep;
   readonly start: TrainingState;
   readonly validation?: Validation | undefined;
+  /** Looks at the last step of every epoch, and at every step whose number `every` divides. */
+  readonly monitor?: { readonly monitor: Monitor; readonly every?: number | undefined } | undefined;
 }
 
 /** Steps through the epochs, feeding a prepared step. */
@@ -88,6 +105,8 @@ export class Loop {
   readonly #logisticNoises: readonly Float32Array[];
   readonly #started = performance.now();
   readonly #history: ValidationFigures[];
+  readonly #monitored: MonitorFigures[];
+  readonly #warned = new Set<string>();
   #best: State | undefined;
   #step: number;
 
@@ -100,10 +119,11 @@ export class Loop {
     this.#logisticNoises = plan.step.logisticNoises.map((name) => this.#buffer(name));
     this.#step = plan.start.step;
     this.#history = [...(plan.start.history ?? [])];
+    this.#monitored = [...(plan.start.monitored ?? [])];
     this.#best = plan.start.best;
   }
 
-  async run({ onProgress, onValidation, onState, signal }: LoopHooks): Promise<void> {
+  async run({ onProgress, onValidation, onMonitor, onState, signal }: LoopHooks): Promise<void> {
     const { options } = this.#plan;
     const stepsPerEpoch = this.#stepsPerEpoch;
     const steps = options.epochs * stepsPerEpoch;
@@ -116,12 +136,16 @@ export class Loop {
           await onState?.(await this.#state());
           throw signal.reason;
         }
-        const reports = await this.#runStep(epoch, this.#step - epoch * stepsPerEpoch);
+        await this.#feedStep(epoch, this.#step - epoch * stepsPerEpoch);
+        const seen = await this.#look();
+        const reports = await this.#plan.prepared.run();
+        this.#checkFinite(reports);
         this.#step++;
         for (const [name, value] of Object.entries(reports)) totals[name] = (totals[name] ?? 0) + value;
         // Steps may resolve without a turn of the event loop; signals and timers need one.
         await setImmediate();
         onProgress?.(this.#progress(epoch, steps, totals, this.#step - begun));
+        if (seen) onMonitor?.({ ...seen, epoch, epochs: options.epochs, warnings: this.#warningsOf(seen) });
       }
       await this.#validate(epoch, onValidation);
       await onState?.(await this.#state());
@@ -161,26 +185,51 @@ export class Loop {
     return Object.fromEntries(Object.keys(step.learned).map((name) => [name, state[name]!]));
   }
 
+  /** What the step that is fed is about to do, if it is to be looked at. */
+  async #look(): Promise<MonitorFigures | undefined> {
+    const { monitor: plan, prepared } = this.#plan;
+    const step = this.#step + 1;
+    const last = step % this.#stepsPerEpoch === 0;
+    if (!plan || !(last || (plan.every && step % plan.every === 0))) return undefined;
+    const figures = await plan.monitor.look(step, await this.#learned(), prepared.feeds);
+    if (last && isSound(figures)) this.#monitored.push(figures);
+    return figures;
+  }
+
+  #warningsOf({ layers }: MonitorFigures): string[] {
+    const fresh = warningsOf(layers).filter(({ key }) => !this.#warned.has(key));
+    for (const { key } of fresh) this.#warned.add(key);
+    return fresh.map(({ text }) => text);
+  }
+
   /** @param index of the batch in its epoch */
-  async #runStep(epoch: number, index: number): Promise<Readonly<Record<string, number>>> {
+  async #feedStep(epoch: number, index: number): Promise<void> {
     const { options, batches } = this.#plan;
     await batches.fill(epoch, index, this.#buffer('inputs'), this.#buffer('targets'));
-    for (const noise of this.#noises) this.#noise.fillGaussian(noise);
+    const drawScale = scheduled(options.drawScale, this.#progressOf(this.#step));
+    for (const noise of this.#noises) {
+      this.#noise.fillGaussian(noise);
+      scale(noise, drawScale);
+    }
     if (this.#logisticNoises.length > 0) {
       // From the step's own stream, so that resuming needs no memory of it.
       const random = Random.fromSeed(options.seed, `logistic noise ${this.#step}`);
-      for (const noise of this.#logisticNoises) fillLogistic(noise, random);
+      for (const noise of this.#logisticNoises) {
+        fillLogistic(noise, random);
+        scale(noise, drawScale);
+      }
     }
     for (const [name, value] of Object.entries(this.#scalars())) this.#buffer(name)[0] = value;
-    const reports = await this.#plan.prepared.run();
-    this.#checkFinite(reports);
-    return reports;
+  }
+
+  /** How far the training is at a step, 0 … 1. */
+  #progressOf(step: number): number {
+    return step / (this.#plan.options.epochs * this.#stepsPerEpoch);
   }
 
   #scalars(): Scalars {
     const { options, data } = this.#plan;
-    const stepsPerEpoch = this.#stepsPerEpoch;
-    const progress = this.#step / (options.epochs * stepsPerEpoch);
+    const progress = this.#progressOf(this.#step);
     const { rateFactor, scalars } = optimiserOf(options.optimiser).numbersAt(this.#step + 1);
     const rates = learningRates(options, progress);
     return {
@@ -218,6 +267,7 @@ export class Loop {
       noise: this.#noise.save(),
       tensors: await this.#plan.prepared.state(),
       ...(this.#plan.validation && { history: [...this.#history] }),
+      ...(this.#monitored.length > 0 && { monitored: [...this.#monitored] }),
       ...(this.#best && { best: this.#best }),
     };
   }
@@ -242,4 +292,9 @@ export class Loop {
       remainingSeconds: (steps - this.#step) / stepsPerSecond,
     };
   }
+}
+
+function scale(noise: Float32Array, factor: number): void {
+  if (factor === 1) return;
+  for (let index = 0; index < noise.length; index++) noise[index] = noise[index]! * factor;
 }

@@ -94,6 +94,11 @@ export const trainingOptionsSchema = z
       description:
         'When weights are drawn: anew for every time step, or once for all steps of a sequence, as a frozen sample is.',
     }),
+    drawScale: nonNegativeScheduleSchema.default(1).meta({
+      description:
+        'Multiplies the noise that neurons and readout draw, and not the σ of their gradients: at 0 training sees the ' +
+        'network without noise, as it is frozen.',
+    }),
     divergenceWeight: scheduleSchema.default(0).meta({ description: 'Weight of KL/N in the loss.' }),
     penalty: z
       .enum(['none', 'current', 'membrane', 'bias'])

@@ -1,6 +1,7 @@
-import { binaryNetwork } from '../../cli/network.ts';
 import { freeze, type FreezeOptions, toOnnx } from '../../export/index.ts';
 import { evaluate, load } from '../../runtime/index.ts';
+import { binary, defineModel, dense, type Model, readout } from '../../schemas/index.ts';
+import { sizeOf } from '../../schemas/layer.ts';
 import type { Posterior } from '../../schemas/posterior.ts';
 import { type Dataset, train } from '../../train/index.ts';
 import { type Cell, settingsOf } from './cells.ts';
@@ -13,6 +14,17 @@ export interface Settings {
   /** Networks of an ensemble. */
   readonly members: number;
 }
+
+/** Bytes in, binary hidden layers, one logit per class. */
+const binaryNetwork = ({ shape, scale, classes }: Dataset, hidden: readonly number[]): Model =>
+  defineModel({
+    input: { type: 'uint8', shape: [sizeOf(shape)], scale },
+    layers: [
+      ...hidden.flatMap((units) => [dense({ units }), binary()]),
+      dense({ units: classes }),
+      readout(),
+    ],
+  });
 
 /** How good a frozen network is. */
 export interface Scores {

@@ -9,6 +9,7 @@ import {
   convolvedPlane,
   filtersFirst,
   flattened,
+  normalised,
   pooled,
   stateShape,
   wholeSum,
@@ -17,7 +18,17 @@ import {
 } from './graph-planes.ts';
 import type { Shared } from './graph-shared.ts';
 import { currentOfSums, operators, wholeSpike } from './graph-sums.ts';
-import { channelShape, countsOf, EXACT, nameOf, parameter, scalar, UINT8, type Writer } from './graph-values.ts';
+import {
+  channelShape,
+  countsOf,
+  EXACT,
+  integers,
+  nameOf,
+  parameter,
+  scalar,
+  UINT8,
+  type Writer,
+} from './graph-values.ts';
 import {
   type AffineStep,
   onPlane,
@@ -82,7 +93,11 @@ export class GraphOps implements Ops<Signal>, Writer {
         ? this.shared.real(name, filtersFirst(shape), tensor.data, (data) => arranged(data, shape))
         : this.shared.weights.unpack(name, arranged(tensor.data, shape), filtersFirst(shape), 'float32');
     const attributes = windowAttributes(signal.plane as Plane, shape, how);
-    return { kind: 'real', value: this.graph.node('Conv', [this.#float(signal), weights], attributes), plane };
+    return {
+      kind: 'real',
+      value: this.graph.node('Conv', [this.#float(signal), weights], attributes),
+      plane,
+    };
   }
 
   pool(x: Signal, kind: PoolKind, window?: Window): Signal {
@@ -95,6 +110,11 @@ export class GraphOps implements Ops<Signal>, Writer {
 
   padChannels(x: Signal, count: number): Signal {
     return widened(this, this.#channelsFirst(x), count);
+  }
+
+  normalise(x: Signal, mean: readonly number[], deviation: readonly number[]): Signal {
+    const plane = planeOf(x);
+    return onPlane(normalised(this, this.#float(x), plane, mean, deviation), plane);
   }
 
   multiply(x: Signal, factor: Signal | number): Signal {
@@ -144,12 +164,12 @@ export class GraphOps implements Ops<Signal>, Writer {
     const { time } = this.shared;
     if (!time) return x;
     const sequence = time.unfolded(this.graph, this.#float(x));
-    const first = this.graph.constant({ type: 'int64', dims: [1], data: BigInt64Array.of(0n) });
-    const last = this.graph.constant({ type: 'int64', dims: [], data: BigInt64Array.of(-1n) });
+    const first = integers(this.graph, [0]);
+    const last = () => this.graph.constant({ type: 'int64', dims: [], data: BigInt64Array.of(-1n) });
     const reduced = {
       mean: () => this.graph.node('ReduceMean', [sequence, first], { keepdims: 0 }),
       maximum: () => this.graph.node('ReduceMax', [sequence, first], { keepdims: 0 }),
-      last: () => this.graph.node('Gather', [sequence, last], { axis: 0 }),
+      last: () => this.graph.node('Gather', [sequence, last()], { axis: 0 }),
     };
     return { kind: 'real', value: reduced[how]() };
   }
@@ -181,7 +201,7 @@ export class GraphOps implements Ops<Signal>, Writer {
     const found = graph.nodeN(
       'Scan',
       [...names.map((name) => time.zeros(graph, stateShape(state[name] as Shape, plane))), current],
-      [...names.map((name) => `${this.scope}.${name}`), `${this.scope}.sequence`],
+      [...names.map((name) => `${this.scope}.${name}.after`), `${this.scope}.sequence`],
       { num_scan_inputs: 1, body },
     );
     const value = time.folded(graph, found.at(-1) as Value, nameOf(this, plane));
@@ -222,8 +242,8 @@ export class GraphOps implements Ops<Signal>, Writer {
   #amount(of: Signal | number, plane: Plane | undefined): Value {
     if (typeof of === 'number') return scalar(this.graph, of);
     const { name, tensor } = parameter(of);
-    const dims = channelShape(tensor.data.length, plane);
-    return this.shared.real(name, dims, Float32Array.from(tensor.data));
+    if (tensor.values !== 'real') throw new Error(`${name}: expected a real parameter`);
+    return this.shared.real(name, channelShape(tensor.data.length, plane), tensor.data);
   }
 
   /** Real numbers times binary weights: spikes that are carried from step to step, or inputs that are real. */

@@ -1,7 +1,16 @@
 import { type Shape, sizeOf } from '../schemas/layer.ts';
+import type { Value } from '../schemas/onnx/index.ts';
 import type { Convolution, PoolKind } from '../schemas/ops.ts';
 import { stopsOver, type Window } from '../schemas/window.ts';
-import { countsOf, dequantized, integers, quantized, scalar, type Writer } from './graph-values.ts';
+import {
+  channelShape,
+  countsOf,
+  dequantized,
+  integers,
+  quantized,
+  scalar,
+  type Writer,
+} from './graph-values.ts';
 import { onPlane, type Plane, type RealSignal, type WholeSignal } from './signal.ts';
 import { commonUnit } from './units.ts';
 
@@ -78,9 +87,24 @@ export function flattened({ graph }: Writer, { plane, ...x }: Carried): Carried 
   return { ...x, value: graph.node('Flatten', [value]) };
 }
 
+/** (x − mean) / deviation, channel by channel. */
+export function normalised(
+  { graph }: Writer,
+  x: Value,
+  plane: Plane | undefined,
+  mean: readonly number[],
+  deviation: readonly number[],
+): RealSignal {
+  const dims = plane?.channelsLast ? [mean.length] : channelShape(mean.length, plane);
+  const constant = (numbers: readonly number[]): Value =>
+    graph.constant({ type: 'float32', dims, data: Float32Array.from(numbers) });
+  const shifted = graph.node('Sub', [x, constant(mean)]);
+  return { kind: 'real', value: graph.node('Div', [shifted, constant(deviation)]) };
+}
+
 /** Channels of zeros after those that are there. */
 export function widened({ graph }: Writer, x: Carried, count: number): Carried {
-  const before = new Array<number>(x.plane ? 4 : 2).fill(0);
+  const before = x.plane ? [0, 0, 0, 0] : [0, 0];
   const after = x.plane ? [0, count, 0, 0] : [0, count];
   const value = graph.node('Pad', [x.value, integers(graph, [...before, ...after])]);
   return onPlane({ ...x, value }, x.plane && { ...x.plane, channels: x.plane.channels + count });
@@ -93,21 +117,17 @@ export function wholeSum({ graph }: Writer, a: WholeSignal, b: WholeSignal): Who
   const { unit, factors } = common;
   const most = a.most * factors[0] + b.most * factors[1];
   const fits = most <= 255;
-  const [first, second] = [a, b].map((signal, index) => {
-    const factor = factors[index] as number;
+  const numbers = (signal: WholeSignal, factor: number): Value => {
     // The rounding to uint8 takes off what the scale is wrong by.
     if (fits) return dequantized(graph, signal.value, factor / signal.stored);
     const counts = countsOf(graph, signal);
     return factor === 1 ? counts : graph.node('Mul', [counts, scalar(graph, factor)]);
-  });
-  const sum = graph.node('Add', [first as never, second as never]);
-  const whole = { kind: 'whole', unit, most, stored: 1 } as const;
-  return onPlane(
-    fits
-      ? { ...whole, value: quantized(graph, sum, 1), type: 'uint8' }
-      : { ...whole, value: sum, type: 'float32' },
-    a.plane,
-  );
+  };
+  const sum = graph.node('Add', [numbers(a, factors[0]), numbers(b, factors[1])]);
+  const whole: WholeSignal = fits
+    ? { kind: 'whole', unit, most, stored: 1, value: quantized(graph, sum, 1), type: 'uint8' }
+    : { kind: 'whole', unit, most, stored: 1, value: sum, type: 'float32' };
+  return onPlane(whole, a.plane);
 }
 
 /** Zeros of a state's shape have their channels first, as all on planes. */

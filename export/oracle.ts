@@ -40,19 +40,24 @@ export const roundingOf = (model: Model): Rounding => (stepsOf(model) === 1 ? (x
  * @param steps time steps that the first axis holds
  */
 export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
+  /** The numbers that are computed with where they are no whole ones of a unit any more. */
+  const numbersOf = ({ data, unit }: Plain): Float64Array =>
+    unit === undefined ? data : scaled(data, unit, round);
+
   /** The last axis of `x` combined with a vector of its length, or with another activation of its shape. */
   const combine = (x: Plain, by: Plain | number, how: (value: number, by: number) => number): Plain => {
+    const values = numbersOf(x);
     if (typeof by === 'number') {
       const amount = Math.fround(by);
       return plain(
         x.shape,
-        x.data.map((value) => round(how(value, round === Math.fround ? amount : by))),
+        values.map((value) => round(how(value, round === Math.fround ? amount : by))),
       );
     }
     const length = by.data.length;
     return plain(
       x.shape,
-      x.data.map((value, index) => round(how(value, by.data[index % length] as number))),
+      values.map((value, index) => round(how(value, by.data[index % length] as number))),
     );
   };
   const times = (a: number, b: number): number => a * b;
@@ -107,6 +112,12 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
     },
     flatten: (x) => inUnitOf(x, { shape: [x.shape[0] as number, sizeOf(x.shape.slice(1))], data: x.data }),
     padChannels: (x, count) => inUnitOf(x, widened(x, count)),
+    normalise(x, mean, deviation) {
+      const vector = (numbers: readonly number[]): Plain =>
+        plain([numbers.length], Float64Array.from(numbers, Math.fround));
+      const shifted = combine(plain(x.shape, valuesOf(x)), vector(mean), (value, amount) => value - amount);
+      return combine(shifted, vector(deviation), (value, amount) => value / amount);
+    },
     multiply: (x, factor) => combine(x, factor, times),
     add: (x, term) =>
       x.unit === undefined && term.unit === undefined ? combine(x, term, plus) : addSignals(x, term),
@@ -114,7 +125,9 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
       const limits = typeof threshold === 'number' ? [round(threshold)] : threshold.data;
       return plain(
         membrane.shape,
-        membrane.data.map((value, index) => (value > (limits[index % limits.length] as number) ? 1 : 0)),
+        numbersOf(membrane).map((value, index) =>
+          value > (limits[index % limits.length] as number) ? 1 : 0,
+        ),
       );
     },
     leak: (membrane, decay) => combine(membrane, decay, times),
@@ -145,11 +158,12 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
         ]),
       );
       const size = input.data.length / steps;
+      const sequence = numbersOf(input);
       const outputs: Plain[] = [];
       for (let time = 0; time < steps; time++) {
         const now = plain(
           [batch, ...input.shape.slice(1)],
-          input.data.subarray(time * size, (time + 1) * size),
+          sequence.subarray(time * size, (time + 1) * size),
         );
         const [output, after] = step(inner, parameters, before, now);
         outputs.push(output);

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { type EncoderSpec, encoderSchema } from './encoders/index.ts';
 import { UserError } from './errors.ts';
-import { checkOptions, type Flow, type Layer, type Parameter, type Shape } from './layer.ts';
-import { type LayerKind, type LayerSpec, layers } from './layers/index.ts';
+import { checkOptions, type Flow, type Parameter, type Shape } from './layer.ts';
+import { checkLayer } from './layers/check-layer.ts';
+import type { LayerSpec, OwnLayerSpec } from './layers/index.ts';
+import { type AnyLayer, isOwn, knownKinds, layerOfKind } from './layers/registry.ts';
 import type { Ops } from './ops.ts';
 
 const shape = z.array(z.int().positive()).min(1).readonly();
@@ -32,6 +34,7 @@ export interface Model {
   readonly steps?: number;
   /** What makes those steps of an example; absent where examples are sequences already. */
   readonly encoder?: EncoderSpec;
+  /** Of the kinds of the library, and of those that were registered. */
   readonly layers: readonly LayerSpec[];
 }
 
@@ -41,14 +44,14 @@ export interface ModelDefinition {
   /** The encoder's unless given. */
   readonly steps?: number;
   readonly encoder?: z.input<typeof encoderSchema>;
-  readonly layers: readonly LayerSpec[];
+  readonly layers: readonly (LayerSpec | OwnLayerSpec)[];
 }
 
-// A spec always carries the options of its own kind, so the cast is safe.
-type AnyLayer = Layer<string, z.ZodObject, string, string>;
-const layerOf = (spec: LayerSpec): AnyLayer => layers[spec.kind].layer as unknown as AnyLayer;
-
-const isKind = (kind: unknown): kind is LayerKind => typeof kind === 'string' && Object.hasOwn(layers, kind);
+function layerOf({ kind }: LayerSpec): AnyLayer {
+  const layer = layerOfKind(kind);
+  if (!layer) throw new UserError(`unknown kind of layer ${JSON.stringify(kind)}; register it first`);
+  return layer;
+}
 
 /** Checks a network and completes its options. Throws a UserError naming the layer that is wrong. */
 export function defineModel(definition: ModelDefinition): Model {
@@ -83,6 +86,7 @@ export function defineModel(definition: ModelDefinition): Model {
     );
   }
   checkFlow(model.layers, 'model', "the network's input", 'logits');
+  for (const place of placesOf(model)) if (isOwn(place.spec.kind)) checkLayer(place);
   const answer = treeOf(model).at(-1)?.output ?? [];
   if (answer.length !== 1) {
     throw new UserError(
@@ -97,13 +101,14 @@ type Unchecked = Readonly<Record<string, unknown>> & { readonly kind?: unknown }
 /** @param where the layers are: `model`, or a layer of it that holds others */
 function checkLayers(specs: readonly Unchecked[], where: string): LayerSpec[] {
   return specs.map(({ kind, ...options }, index) => {
-    if (!isKind(kind)) {
+    const layer = layerOfKind(kind);
+    if (!layer) {
       throw new UserError(
-        `${where} layer ${index}: unknown kind ${JSON.stringify(kind)}; expected one of ${Object.keys(layers).join(', ')}`,
+        `${where} layer ${index}: unknown kind ${JSON.stringify(kind)}; expected one of ${knownKinds().join(', ')}, or one of your own after registerLayer()`,
       );
     }
-    const place = `${where} layer ${index} (${kind})`;
-    const spec = { kind, ...checkOptions(layers[kind].layer.options, options, place) } as LayerSpec;
+    const place = `${where} layer ${index} (${layer.kind})`;
+    const spec = { kind, ...checkOptions(layer.options, options, place) } as LayerSpec;
     const inside = layersIn(spec);
     return inside ? ({ ...spec, layers: checkLayers(inside, place) } as LayerSpec) : spec;
   });

@@ -51,6 +51,9 @@ export interface Ops<V> {
   /** A signal with that many channels of zeros after its own: [batch, …plane, channels] → [batch, …plane, channels + count]. */
   padChannels(x: V, count: number): V;
 
+  /** `(x − mean) / deviation`, the numbers of each channel known before training: [channels], as for `multiply`. */
+  normalise(x: V, mean: readonly number[], deviation: readonly number[]): V;
+
   /** `x ⊙ factor`, the factor a number or [channels], broadcast over all axes before the last. */
   multiply(x: V, factor: V | number): V;
 

@@ -77,7 +77,7 @@ const lineOfInput = (input: unknown): Promise<string> => lineOfModel({ input, la
 describe('a network that is wrong is refused in one line', () => {
   test('an unknown kind', async () => {
     expect(await lineOfLayers({ kind: 'conv', units: 3 })).toBe(
-      'model layer 0: unknown kind "conv"; expected one of dense, recurrent, binary, if, lif, adaptiveLif, cubaLif, leakyIntegrator, readout',
+      'model layer 0: unknown kind "conv"; expected one of normalise, dense, conv2d, recurrent, binary, if, lif, adaptiveLif, cubaLif, leakyIntegrator, averagePool, maxPool, globalAveragePool, flatten, residual, readout, or one of your own after registerLayer()',
     );
     expect(await lineOfLayers({ kind: 'toString' })).toContain('unknown kind "toString"');
     expect(await lineOfLayers({ units: 3 })).toContain('model layer 0: unknown kind undefined');
@@ -94,7 +94,7 @@ describe('a network that is wrong is refused in one line', () => {
     expect(await lineOfLayers({ kind: 'dense', units: 2.5 })).toMatch(/^model layer 0 \(dense\): units: /);
     expect(await lineOfLayers({ kind: 'dense', units: 0 })).toMatch(/^model layer 0 \(dense\): units: /);
     expect(await lineOfModel({ input: [4], layers, name: 'digits' })).toBe(
-      "model: unknown option 'name' (known: input, steps, layers)",
+      "model: unknown option 'name' (known: input, steps, encoder, layers)",
     );
   });
 

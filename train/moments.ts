@@ -6,10 +6,12 @@ import {
   deviationOfConvolution,
   flattened,
   meanOfConvolution,
+  normalised,
   poolOf,
   varianceOfConvolution,
   widened,
 } from './plane-moments.ts';
+import { scaledMean, sumOf } from './scaled-sum.ts';
 import { scanMoments } from './scan-moments.ts';
 
 /**
@@ -40,7 +42,7 @@ export type Drawer = 'neuron' | 'readout' | 'weight' | 'sign' | 'bias';
 /** Noise of scale 1 and the given shape, drawn afresh at every call. That of neurons is the estimator's, all other normal. */
 export type DrawNoise = (shape: readonly number[], by: Drawer) => tf.Tensor;
 
-/** What a neuron saw when it fired: the penalty is written on these, all [batch, …]. */
+/** What a neuron saw when it fired: the penalty is written on these, [batch, …]; deviations broadcast to that. */
 export interface Firing {
   readonly membrane: tf.Tensor;
   readonly threshold: number | tf.Tensor;
@@ -50,6 +52,9 @@ export interface Firing {
   readonly currentDeviation: tf.Tensor;
   readonly spikes: tf.Tensor;
 }
+
+/** Makes one tensor, or several, of what a neuron saw. */
+export type Measure = (firing: Firing) => tf.Tensor | readonly tf.Tensor[];
 
 /** When weights are drawn: anew for every step, or once for all steps of a sequence. */
 export type NoiseSpan = 'step' | 'sequence';
@@ -62,8 +67,8 @@ export interface MomentsOptions {
   readonly relaxed?: boolean | undefined;
   readonly noise: DrawNoise;
   readonly span?: NoiseSpan | undefined;
-  /** Told of every neuron layer; what it returns, [batch, …], is gathered over all times in `measured`. */
-  readonly measure?: ((firing: Firing) => tf.Tensor) | undefined;
+  /** Told of every neuron layer; what it returns, [batch, …] each, is gathered over all times in `measured`. */
+  readonly measure?: Measure | undefined;
   readonly measured?: tf.Tensor[] | undefined;
   /** Multiplies the σ of every neuron, and of no readout; a scalar. */
   readonly noiseScale?: tf.Tensor | undefined;
@@ -76,9 +81,10 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
   const { steps = 1, spike, relaxed, noise, measure, measured, noiseScale, span = 'step' } = options;
   const product = options.product ?? plainProduct;
 
+  /** σ, of the shape of the mean or broadcasting to it: what all units of an example share is one number of it. */
   const deviationOf = (x: Moments): tf.Tensor | undefined => {
     const total = sum(x.variance, x.firingVariance);
-    return total && broadcast(tf.sqrt(total), x.mean.shape);
+    return total && tf.sqrt(total);
   };
 
   /** ε for a neuron or readout of that deviation: drawn here, or what the draw of the sequence comes to. */
@@ -88,12 +94,12 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
   };
 
   return {
-    linear: (x, weight) => ({
-      mean: product(x.mean, weight.mean),
-      ...(weight.variance && { variance: varianceOfSum(product, x, weight.variance) }),
-      ...(weight.variance &&
-        span === 'sequence' && { deviation: deviationOfSum(x, weight, weight.variance, steps, noise) }),
-    }),
+    linear: (x, weight) =>
+      sumOf(x.mean, weight.mean, product, {
+        ...(weight.variance && { variance: varianceOfSum(product, x, weight.variance) }),
+        ...(weight.variance &&
+          span === 'sequence' && { deviation: deviationOfSum(x, weight, weight.variance, steps, noise) }),
+      }),
 
     conv2d: (x, weight, how) => ({
       mean: meanOfConvolution(x, weight, how),
@@ -107,11 +113,12 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
     pool: poolOf,
     flatten: flattened,
     padChannels: widened,
+    normalise: normalised,
 
     multiply: (x, factor) => {
       const by = typeof factor === 'number' ? tf.scalar(factor) : factor.mean;
       const keeps = typeof factor !== 'number' && factor.scalesMeanOnly;
-      return { mean: tf.mul(x.mean, by), ...(keeps ? spreadOf(x) : scaledSpread(x, by)) };
+      return { mean: scaledMean(x, by), ...(keeps ? spreadOf(x) : scaledSpread(x, by)) };
     },
 
     add: (x, term) => {
@@ -140,7 +147,7 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
       const deviation = noiseScale ? tf.mul(unscaled, noiseScale) : unscaled;
       const limit = typeof threshold === 'number' ? threshold : threshold.mean;
       const drive = tf.sub(membrane.mean, limit);
-      const spikes = spike(drive, deviation, noiseOf(membrane, unscaled, 'neuron'));
+      const spikes = spike(drive, broadcast(deviation, drive.shape), noiseOf(membrane, unscaled, 'neuron'));
       if (measure) {
         const firing: Firing = {
           membrane: membrane.mean,
@@ -150,7 +157,7 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
           currentDeviation: current === membrane ? deviation : (deviationOf(current) ?? deviation),
           spikes,
         };
-        measured?.push(measure(firing));
+        measured?.push(...[measure(firing)].flat());
       }
       return relaxed ? { mean: spikes } : { mean: spikes, binary: true };
     },

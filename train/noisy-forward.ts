@@ -5,7 +5,7 @@ import type { Ops } from '../schemas/ops.ts';
 import { type Pair, type Padding, stopsOver, type Window } from '../schemas/window.ts';
 import type { Estimator } from './estimators/index.ts';
 import type { PosteriorChoice } from './families/index.ts';
-import { type Firing, momentsOps, type NoiseSpan } from './moments.ts';
+import { type Measure, momentsOps, type NoiseSpan } from './moments.ts';
 import { parameterMoments } from './posterior.ts';
 
 export type Tensors = Readonly<Record<string, tf.Tensor>>;
@@ -39,7 +39,7 @@ export function noisyForward(
   options: NoisyOptions,
   learned: Tensors,
   fed: Tensors,
-  measure?: (firing: Firing) => tf.Tensor,
+  measure?: Measure,
 ): NoisyAnswer {
   const { model, estimator, posterior, annealing, noise: span } = options;
   const measured: tf.Tensor[] = [];
@@ -119,6 +119,7 @@ export function drawsOf(
       padChannels: ({ shape }, count) => ({
         shape: [...shape.slice(0, -1), (shape.at(-1) as number) + count],
       }),
+      normalise: (x) => x,
       multiply: (x) => x,
       add(x, term) {
         if (span === 'sequence' && term.bias) {

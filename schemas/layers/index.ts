@@ -9,12 +9,17 @@ import { integrateAndFire } from './integrate-and-fire.ts';
 import { leakyIntegrator } from './leaky-integrator.ts';
 import { lif } from './lif.ts';
 import { averagePool, maxPool } from './pool.ts';
+import { normalise } from './normalise.ts';
 import { readout } from './readout.ts';
 import { recurrent } from './recurrent.ts';
 import { residual } from './residual.ts';
 
-/** Every kind of layer. A new one is a file beside this and a line here; training, export and runtime pick it up. */
+/**
+ * Every kind of layer of the library. A new one is a file beside this and a line here; training, export and runtime
+ * pick it up. Those of users are registered, in `registry.ts`.
+ */
 export const layers = {
+  normalise,
   dense,
   conv2d,
   recurrent,
@@ -32,7 +37,12 @@ export const layers = {
   readout,
 };
 
-/** A layer of any kind as plain data. */
+declare const registered: unique symbol;
+
+/** A layer that a user registered, as plain data. Only what `registerLayer` returns makes one: the compiler knows. */
+export type OwnLayerSpec = { readonly kind: string & { readonly [registered]: true } };
+
+/** A layer of any kind of the library as plain data. */
 export type LayerSpec = ReturnType<(typeof layers)[keyof typeof layers]>;
 
 export type LayerKind = keyof typeof layers;

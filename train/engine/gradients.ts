@@ -204,7 +204,11 @@ function unreduced({ shape }: tf.Tensor, axis: number[]) {
 function reduceTo(gradient: tf.Tensor, operand: tf.Tensor | undefined): tf.Tensor {
   const { shape } = operand as tf.Tensor;
   const axes = tf.broadcast_util.getReductionAxes(shape, gradient.shape);
-  return tf.reshape(axes.length > 0 ? tf.sum(gradient, axes) : gradient, shape);
+  // Where the ranks are equal the sum has the shape already, and nothing is to be reshaped.
+  return tf.reshape(
+    axes.length > 0 ? tf.sum(gradient, axes, gradient.rank === shape.length) : gradient,
+    shape,
+  );
 }
 
 /** Kernels whose inputs are a list. */

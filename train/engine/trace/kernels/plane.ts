@@ -1,6 +1,7 @@
 import { backend_util } from '@tensorflow/tfjs-core';
 import type { Value } from '../../../../schemas/onnx/index.ts';
-import { factorOf, type Recorder, scaled, type Traced, unscaled } from '../recorder.ts';
+import { type Recorder } from '../recorder.ts';
+import { factorOf, scaled, type Traced, unscaled } from '../traced.ts';
 import { type KernelAttributes, type KernelTable, operand } from './kernel.ts';
 
 /** How a window moves, as tfjs tells it of a convolution or a pool. */

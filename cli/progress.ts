@@ -1,5 +1,6 @@
-import type { Progress, ValidationProgress } from '../train/index.ts';
-import { clock, grouped, percent, say } from './output.ts';
+import type { MonitorProgress, Progress, ValidationProgress } from '../train/index.ts';
+import { monitorText } from './monitor.ts';
+import { clock, grouped, percent, say, warn } from './output.ts';
 
 /** In milliseconds: how often a line on a terminal changes, and how often another is added elsewhere. */
 const intervals = { terminal: 100, elsewhere: 5000 };
@@ -78,6 +79,8 @@ export interface Trained<Result> {
   readonly last: Progress | undefined;
   /** After the epochs that ended here, where the network was judged. */
   readonly validation: readonly ValidationProgress[];
+  /** Of the steps that were looked at here. */
+  readonly monitored: readonly MonitorProgress[];
   readonly seconds: number;
 }
 
@@ -86,12 +89,14 @@ export async function showTraining<Result>(
   train: (
     onProgress: (progress: Progress) => void,
     onValidation: (figures: ValidationProgress) => void,
+    onMonitor: (figures: MonitorProgress) => void,
   ) => Promise<Result>,
 ): Promise<Trained<Result>> {
   const line = new ProgressLine();
   const started = performance.now();
   let last: Progress | undefined;
   const validation: ValidationProgress[] = [];
+  const monitored: MonitorProgress[] = [];
   try {
     const result = await train(
       (progress) => {
@@ -103,8 +108,14 @@ export async function showTraining<Result>(
         line.clear();
         say(validationText(figures));
       },
+      (figures) => {
+        monitored.push(figures);
+        line.clear();
+        say(monitorText(figures));
+        figures.warnings.forEach(warn);
+      },
     );
-    return { result, last, validation, seconds: (performance.now() - started) / 1000 };
+    return { result, last, validation, monitored, seconds: (performance.now() - started) / 1000 };
   } finally {
     line.clear();
   }

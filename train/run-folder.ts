@@ -77,7 +77,7 @@ export async function loadTraining(run: string, options: LoadOptions = {}): Prom
       `${path}: holds a posterior without its training; choose another --out and start anew`,
     );
   }
-  const { step, noise, data, optimiser, history } = training;
+  const { step, noise, data, optimiser, history, monitored } = training;
   const { model, learned } = posterior;
   const trained = checkOptions(trainingOptionsSchema, training.options, `${path}/model.json: options`);
   const tensors: Record<string, LearnedTensor> = {};
@@ -95,7 +95,8 @@ export async function loadTraining(run: string, options: LoadOptions = {}): Prom
   const judged = history && { history };
   // Where a training stops early, the posterior is that of its best epoch, and `latest` what it goes on from.
   const best = trained.earlyStopping && judged?.history.length && { best: learned };
-  return { model, options: trained, data, state: { step, noise, tensors, ...judged, ...best } };
+  const seen = monitored && { monitored };
+  return { model, options: trained, data, state: { step, noise, tensors, ...judged, ...seen, ...best } };
 }
 
 const stepsPerEpoch = ({ validation, batchSize }: TrainingOptions, examples: number): number =>
@@ -140,11 +141,19 @@ function runSaving(
   }: FolderRunOptions & Pick<RunOptions, 'resume'> & Pick<TrainingSettings, 'estimator'>,
 ): Promise<Posterior> {
   const names = Object.keys(learnedShapes(model, options.posterior));
-  const onState = async ({ step, noise, tensors, history, best }: TrainingState): Promise<void> => {
+  const onState = async ({
+    step,
+    noise,
+    tensors,
+    history,
+    monitored,
+    best,
+  }: TrainingState): Promise<void> => {
     const optimiser = Object.fromEntries(Object.entries(tensors).filter(([name]) => !names.includes(name)));
     const learned = Object.fromEntries(names.map((name) => [name, tensors[name] as LearnedTensor]));
     if (best) for (const name of names) optimiser[latest(name)] = learned[name] as LearnedTensor;
-    const record = { options, data: mark, step, noise, ...(history && { history }) };
+    const figures = { ...(history && { history }), ...(monitored && { monitored }) };
+    const record = { options, data: mark, step, noise, ...figures };
     const progress = posteriorProgress(options, record);
     const posterior = posteriorOf(model, options, data, { learned: best ?? learned, progress });
     await savePosterior(run, posterior, { training: { ...record, optimiser }, ...(warn && { warn }) });
@@ -212,13 +221,16 @@ function split({
   engine,
   backend,
   threads,
+  workers,
   onProgress,
   onValidation,
+  onMonitor,
+  monitor,
   validationData,
   signal,
   warn,
   ...settings
 }: TrainingSettings & FolderRunOptions): { settings: TrainingSettings; running: FolderRunOptions } {
-  const hooks = { onProgress, onValidation, signal, ...(warn && { warn }) };
-  return { settings, running: { engine, backend, threads, validationData, ...hooks } };
+  const hooks = { onProgress, onValidation, onMonitor, signal, ...(warn && { warn }) };
+  return { settings, running: { engine, backend, threads, workers, monitor, validationData, ...hooks } };
 }

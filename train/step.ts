@@ -3,6 +3,7 @@ import type { Shape } from '../schemas/layer.ts';
 import type { GaussianLikelihood } from '../schemas/likelihood.ts';
 import { classesOf, stepsOf } from '../schemas/model.ts';
 import { learnedShapes } from '../schemas/posterior.ts';
+import type { Firing } from './moments.ts';
 import { crossEntropy, gaussianLoss, type PenaltyForm, penalty, penaltyTerm } from './objective.ts';
 import { optimiserOf } from './optimisers/index.ts';
 import { applyGradients, type Update } from './optimisers/update.ts';
@@ -106,7 +107,25 @@ export function buildStep(options: StepOptions): StepFunction {
   return { ...update, learned, state, feeds, noises, logisticNoises, run };
 }
 
-function lossAndGradients(options: StepOptions, names: readonly string[], current: Tensors, fed: Tensors) {
+/** Makes tensors of what every layer of neurons measured, one list of them for each. */
+export interface Watch {
+  readonly measures: readonly ((firing: Firing) => tf.Tensor)[];
+  /** @param measured of each layer what each measure made of it over all times, [time × batch, …] */
+  readonly report: (measured: readonly (readonly tf.Tensor[])[]) => Tensors;
+}
+
+/**
+ * The loss of a step, what it is made of, and its gradients.
+ *
+ * @param watch sees every neuron fire; its reports join the others
+ */
+export function lossAndGradients(
+  options: StepOptions,
+  names: readonly string[],
+  current: Tensors,
+  fed: Tensors,
+  watch?: Watch,
+) {
   const reports: Record<string, tf.Tensor> = {};
   const report = (name: string, value: tf.Tensor): tf.Tensor => {
     // Gradients dispose of what is computed inside them; reports outlive it.
@@ -116,8 +135,16 @@ function lossAndGradients(options: StepOptions, names: readonly string[], curren
   const { value: loss, grads } = tf.valueAndGrads((...learned: tf.Tensor[]) => {
     const given = Object.fromEntries(names.map((name, index) => [name, learned[index] as tf.Tensor]));
     const byName = options.cooling ? cooled(given, tensor(fed, 'temperature')) : given;
-    const measure = options.penalty === 'none' ? undefined : penaltyTerm(options.penalty);
-    const { logits, measured } = noisyForward(options, byName, fed, measure);
+    const ofPenalty = options.penalty === 'none' ? [] : [penaltyTerm(options.penalty)];
+    const measures = [...ofPenalty, ...(watch?.measures ?? [])];
+    const { logits, measured } = noisyForward(options, byName, fed, (firing) =>
+      measures.map((measure) => measure(firing)),
+    );
+    const layers = Array.from({ length: measured.length / (measures.length || 1) }, (_, layer) =>
+      measured.slice(layer * measures.length, (layer + 1) * measures.length),
+    );
+    const watched = watch?.report(layers.map((each) => each.slice(ofPenalty.length))) ?? {};
+    for (const [name, value] of Object.entries(watched)) report(name, value);
     const targets = tensor(fed, 'targets');
     let total = options.likelihood
       ? report('negativeLogLikelihood', gaussianLoss(targets, logits, options.likelihood.deviation))
@@ -127,7 +154,8 @@ function lossAndGradients(options: StepOptions, names: readonly string[], curren
       total = tf.add(total, tf.mul(divergence, tensor(fed, 'divergenceWeight')));
     }
     if (options.penalty !== 'none') {
-      const value = report('penalty', penalty(measured, logits.shape[0] as number));
+      const terms = layers.flatMap((each) => each.slice(0, 1));
+      const value = report('penalty', penalty(terms, logits.shape[0] as number));
       total = tf.add(total, tf.mul(value, tensor(fed, 'penaltyWeight')));
     }
     return total as tf.Scalar;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { UserError } from '../schemas/errors.ts';
 import { checkOptions } from '../schemas/layer.ts';
 import { defineModel, type Model } from '../schemas/model.ts';
@@ -22,12 +23,13 @@ import { estimatorOf } from './estimators/settings.ts';
 import { checkExamples, checkFit } from './fit.ts';
 import { Judge } from './judge.ts';
 import { Loop, type LoopHooks, type TrainingState } from './loop.ts';
+import { Monitor } from './monitor.ts';
 import { NoiseSource } from './noise/noise-source.ts';
 import { type OptimiserOptions, optimiserOf } from './optimisers/index.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
 import { familyAt, initialPosterior } from './posterior.ts';
 import { isAlways, isZero } from './schedule.ts';
-import { buildStep, type StepFunction } from './step.ts';
+import { buildStep, type StepFunction, type StepOptions } from './step.ts';
 
 /** What computes a training. */
 export interface EngineOptions {
@@ -48,6 +50,11 @@ export interface EngineOptions {
 export interface RunOptions extends EngineOptions, LoopHooks {
   /** Goes on from here instead of starting. */
   readonly resume?: TrainingState | undefined;
+  /**
+   * Whether to look at spike rates and gradients in the last step of every epoch, and besides in every so many steps;
+   * by default where `onMonitor` is given. The result is the same.
+   */
+  readonly monitor?: boolean | { readonly every: number } | undefined;
   /** Examples to judge the network on after every epoch, instead of a part of the others (`validation`). */
   readonly validationData?: TrainingData | undefined;
 }
@@ -75,33 +82,48 @@ export async function train(
   examples: TrainingData,
   given: TrainingSettings & RunOptions = {},
 ): Promise<Posterior> {
-  const { engine, backend, threads, workers, onProgress, onValidation, onState, signal, ...rest } = given;
-  const { resume, validationData, ...settings } = rest;
+  const { engine, backend, threads, workers, onProgress, onValidation, onMonitor, onState, ...rest } = given;
+  const { resume, signal, monitor: wanted, validationData, ...settings } = rest;
   const model = defineModel(definition);
   const options = checkOptions(trainingOptionsSchema, settings, 'train');
   const { training: data, validation } = partsOf(examples, options, validationData);
   checkFit(model, data, options);
   if (validation) checkExamples(model, validation, options);
   const estimator = estimatorOf(options.estimator, given.estimator);
-  const step = stepOf(model, options, estimator);
+  const looking = monitoringOf(wanted ?? onMonitor !== undefined);
+  const stepOptions = stepOptionsOf(model, options, estimator);
+  const step = buildStep(stepOptions);
   const batches = batchesOf(model, data, options, workers);
   const start = resume ?? startingState(model, data, options);
   const chosen = engineOf({ engine, backend, threads });
-  const prepared = await chosen.prepare(step, start.tensors, reportsOf(options));
+  const open: { close(): Promise<void> }[] = [batches];
+  const opened = <Closable extends { close(): Promise<void> }>(closable: Closable): Closable => {
+    open.push(closable);
+    return closable;
+  };
   try {
-    const judge = validation && (await prepareJudge(model, options, estimator, chosen));
-    try {
-      const judged = validation && judge && { data: validation, judge };
-      const loop = new Loop({ options, data, batches, step, prepared, start, validation: judged });
-      await loop.run({ onProgress, onValidation, onState, signal });
-      return posteriorOf(model, options, examples, await loop.result());
-    } finally {
-      await judge?.close();
-    }
+    const prepared = opened(await chosen.prepare(step, start.tensors, reportsOf(options)));
+    const judged = validation && {
+      data: validation,
+      judge: opened(await prepareJudge(model, options, estimator, chosen)),
+    };
+    const monitor = looking && {
+      ...looking,
+      monitor: opened(await Monitor.prepare(stepOptions, step, chosen)),
+    };
+    const loop = new Loop({ options, data, batches, step, prepared, start, validation: judged, monitor });
+    await loop.run({ onProgress, onValidation, onMonitor, onState, signal });
+    return posteriorOf(model, options, examples, await loop.result());
   } finally {
-    await prepared.close();
-    await batches.close();
+    for (const each of open.toReversed()) await each.close();
   }
+}
+
+/** @throws UserError where `every` is no number of steps */
+function monitoringOf(wanted: boolean | { readonly every: number }): { readonly every?: number } | undefined {
+  if (typeof wanted === 'boolean') return wanted ? {} : undefined;
+  const { every } = checkOptions(z.strictObject({ every: z.int().positive() }), wanted, 'train: monitor');
+  return { every };
 }
 
 /** What a network learns from, and what it is judged on. */
@@ -144,18 +166,21 @@ export const posteriorOf = (
 });
 
 /** The training step that a model and options make; an estimator of one's own is none of them. */
-export function stepOf(
+export const stepOf = (model: Model, options: TrainingOptions, estimator?: Estimator): StepFunction =>
+  buildStep(stepOptionsOf(model, options, estimator));
+
+function stepOptionsOf(
   model: Model,
   options: TrainingOptions,
   estimator: Estimator = estimatorOf(options.estimator),
-): StepFunction {
+): StepOptions {
   if (options.noise === 'sequence' && estimator.noise !== 'gaussian') {
     throw new UserError(
       `train: noise 'sequence' draws weights, whose sums are Gaussian; the estimator ${estimator.name} wants ` +
         `${estimator.noise} noise: take another, or noise 'step'`,
     );
   }
-  return buildStep({
+  return {
     model,
     // Each draw of the noise has a copy of the batch, so that the mean over the rows is the mean over both.
     batchSize: options.batchSize * options.noiseSamples,
@@ -169,7 +194,7 @@ export function stepOf(
     cooling: !isAlways(options.temperature, 1),
     annealing: !isAlways(options.noiseScale, 1),
     noise: options.noise,
-  });
+  };
 }
 
 /** The parts of the loss that a training reports. */

@@ -11,6 +11,7 @@ export {
 } from './encoders/index.ts';
 export { UserError } from './errors.ts';
 export {
+  type Branch,
   defineLayer,
   type Flow,
   type Layer,
@@ -25,13 +26,15 @@ export { cubaLif } from './layers/cuba-lif.ts';
 export { dense } from './layers/dense.ts';
 export { flatten } from './layers/flatten.ts';
 export { globalAveragePool } from './layers/global-pool.ts';
-export type { LayerKind, LayerSpec } from './layers/index.ts';
+export type { LayerKind, LayerSpec, OwnLayerSpec } from './layers/index.ts';
 export { integrateAndFire } from './layers/integrate-and-fire.ts';
 export { leakyIntegrator } from './layers/leaky-integrator.ts';
 export { lif } from './layers/lif.ts';
+export { normalise } from './layers/normalise.ts';
 export { averagePool, maxPool } from './layers/pool.ts';
 export { readout } from './layers/readout.ts';
 export { recurrent } from './layers/recurrent.ts';
+export { registerLayer, type Registered } from './layers/registry.ts';
 export { residual } from './layers/residual.ts';
 export {
   classesOf,

@@ -41,6 +41,31 @@ const trainingSchema = z.strictObject({
     )
     .readonly()
     .exactOptional(),
+  /** What was seen of the last step of each epoch, layer by layer. */
+  monitored: z
+    .array(
+      z.strictObject({
+        step: z.int().positive(),
+        layers: z
+          .array(
+            z.strictObject({
+              layer: z.string(),
+              firing: z
+                .strictObject({
+                  rate: z.number(),
+                  silent: z.number(),
+                  saturated: z.number(),
+                  distance: z.number(),
+                })
+                .exactOptional(),
+              gradients: z.record(z.string(), z.number()).exactOptional(),
+            }),
+          )
+          .readonly(),
+      }),
+    )
+    .readonly()
+    .exactOptional(),
 });
 
 const common = {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cameraOptions, framePlaces, frameShape } from './camera.ts';
 import { defineEncoder, stepsOption } from './encoder.ts';
 import { frameValuesOption } from './time-frames.ts';
 
@@ -9,18 +10,20 @@ import { frameValuesOption } from './time-frames.ts';
 export const countFrames = defineEncoder({
   kind: 'countFrames',
   takes: 'events',
-  options: z.strictObject({ steps: stepsOption, values: frameValuesOption }),
+  options: z.strictObject({ steps: stepsOption, values: frameValuesOption, ...cameraOptions }),
   steps: ({ steps }) => steps,
-  outputShape: (_options, shape) => shape,
+  outputShape: (options, shape) => frameShape('countFrames', options, shape),
 
-  encode({ steps, values }, { times, channels }, frames) {
+  encode({ steps, values, ...layout }, { times, channels, shape }, frames) {
     const { values: into, start, stride } = frames;
     const isBinary = values === 'binary';
     const order = orderOf(times);
+    const places = framePlaces(layout, shape);
     const count = times.length;
     for (let place = 0; place < count; place++) {
       const step = Math.floor((place * steps) / count);
-      const at = start + step * stride + channels[order === undefined ? place : order[place]!]!;
+      const channel = channels[order === undefined ? place : order[place]!]!;
+      const at = start + step * stride + (places === undefined ? channel : places[channel]!);
       into[at] = isBinary ? 1 : into[at]! + 1;
     }
   },

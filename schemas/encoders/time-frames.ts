@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cameraOptions, framePlaces, frameShape } from './camera.ts';
 import { defineEncoder, stepsOption } from './encoder.ts';
 
 /** What an event frame holds: an option of both kinds. */
@@ -21,13 +22,15 @@ export const timeFrames = defineEncoder({
       .default('drop')
       .meta({ description: 'Events before 0 or from `duration` on: dropped, or put in the nearest frame.' }),
     values: frameValuesOption,
+    ...cameraOptions,
   }),
   steps: ({ steps }) => steps,
-  outputShape: (_options, shape) => shape,
+  outputShape: (options, shape) => frameShape('timeFrames', options, shape),
 
-  encode({ steps, duration, outside, values }, { times, channels }, frames) {
+  encode({ steps, duration, outside, values, ...layout }, { times, channels, shape }, frames) {
     const { values: into, start, stride } = frames;
     const isBinary = values === 'binary';
+    const places = framePlaces(layout, shape);
     for (let event = 0; event < times.length; event++) {
       let place = (times[event]! * steps) / duration;
       if (!(place >= 0 && place < steps)) {
@@ -36,7 +39,8 @@ export const timeFrames = defineEncoder({
       }
       // Within 0 … steps, `| 0` is the floor, and keeps the index a whole number to the compiler.
       const step = place | 0;
-      const at = start + step * stride + channels[event]!;
+      const channel = channels[event]!;
+      const at = start + step * stride + (places === undefined ? channel : places[channel]!);
       into[at] = isBinary ? 1 : into[at]! + 1;
     }
   },

@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { reasonOf, UserError } from '../schemas/errors.ts';
 import { binary, defineModel, dense, type Model, parametersOf, placesOf, readout } from '../schemas/index.ts';
-import { modelOfJson, parseJson } from '../schemas/json.ts';
 import { sizeOf } from '../schemas/layer.ts';
 import type { ModelDefinition } from '../schemas/model.ts';
 import type { Dataset, RegressionDataset } from '../train/data/index.ts';
@@ -23,14 +20,6 @@ const networkOf = (input: ModelDefinition['input'], hidden: readonly number[], o
       readout(),
     ],
   });
-
-/** Reads a network from a JSON file. @throws UserError where there is none in it */
-export async function readModelJson(path: string): Promise<Model> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new UserError(`${path}: cannot read the model: ${reasonOf(cause)}`, { cause });
-  });
-  return modelOfJson(parseJson(bytes, path), path);
-}
 
 /** How many numbers of a network are weights, which become binary, and how many are not. */
 export function parameterCounts(model: Model): { weights: number; others: number } {

@@ -11,6 +11,7 @@ interface CommandModule {
 /** Commands load when they are named, so that one whose packages are missing leaves the others alone. */
 const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandModule>]>> = {
   train: ['Learn a network from labelled examples', () => import('./commands/train.ts')],
+  recipes: ['List networks and trainings by name, or print one', () => import('./commands/recipes.ts')],
   export: ['Write a trained network as .onnx, one bit per weight', () => import('./commands/export.ts')],
   eval: [
     'Judge an .onnx, or a training before and after freezing, on labelled examples',

@@ -41,7 +41,7 @@ const flags = {
   clipNorm: ['norm', number],
   seed: ['number', whole],
   shift: ['pixels', whole],
-  augment: ['list', augment],
+  augment: ['kind:value,…', augment],
   labelSmoothing: ['part', number],
   likelihood: ['kind', likelihood],
   noiseSamples: ['count', count],

@@ -43,7 +43,19 @@ describe('from images to answers', () => {
     expect(ended.stdout).toContain('idx:images train: 300 examples of 8 × 8, 10 classes');
     expect(ended.stdout).toContain('64 → 32 → 16 → 10, 2,720 binary weights');
     expect(jsonOf(ended)).toMatchObject({ run: 'run', step: 180 });
+    // One look at the end of each epoch: two layers of neurons, and the weights of the readout.
+    expect(jsonOf(ended)['monitored']).toHaveLength(12);
+    const rows = /epoch 12\/12, step 180 .*\n(.*)\n(.*)\n(.*)\n/.exec(ended.stdout)!.slice(1);
+    expect(rows.map((row) => row.split(' ')[0])).toEqual(['1.binary', '3.binary', '4.dense']);
     expect(readdirSync(join(folder, 'run')).sort()).toEqual(['checkpoint-000165', 'checkpoint-000180']);
+  });
+
+  test('train without looking, or more often', async () => {
+    const blind = await succeed(...trainTo('blind', '--epochs', '1', '--json', '--no-monitor'));
+    expect(jsonOf(blind)).not.toHaveProperty('monitored');
+    const often = await succeed(...trainTo('often', '--epochs', '1', '--json', '--monitor', '4'));
+    const steps = (jsonOf(often)['monitored'] as { step: number }[]).map(({ step }) => step);
+    expect(steps).toEqual([4, 8, 12, 15]);
   });
 
   test('export the mean, and judge it', async () => {

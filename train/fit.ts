@@ -1,4 +1,5 @@
 import { UserError } from '../schemas/errors.ts';
+import { encoderOf } from '../schemas/encoders/index.ts';
 import { sizeOf } from '../schemas/layer.ts';
 import { classesOf, type Model, stepsOf } from '../schemas/model.ts';
 import { encoderFor, isRecordings, isRegression, outputsOf, type TrainingData } from './data/index.ts';
@@ -43,10 +44,13 @@ function checkSteps(model: Model, data: TrainingData): void {
 export function checkExamples(model: Model, data: TrainingData, { likelihood }: TrainingOptions): void {
   checkSteps(model, data);
   const { shape } = model.input;
-  if (sizeOf(shape) !== sizeOf(data.shape)) {
+  const encoder = encoderFor(model, data);
+  const given = encoder ? encoderOf(encoder).outputShape(encoder, data.shape) : data.shape;
+  if (sizeOf(shape) !== sizeOf(given)) {
+    const example = encoder ? `${encoder.kind} makes of ${data.name}` : `an example of ${data.name} has`;
     throw new UserError(
-      `train: the model's input is [${shape}] = ${sizeOf(shape)} numbers, an example of ${data.name} has ` +
-        `[${data.shape}] = ${sizeOf(data.shape)}; change the model's input`,
+      `train: the model's input is [${shape}] = ${sizeOf(shape)} numbers, ${example} ` +
+        `[${given}] = ${sizeOf(given)}; change the model's input`,
     );
   }
   if (isRegression(data) !== (likelihood !== 'categorical')) {
@@ -61,7 +65,7 @@ export function checkExamples(model: Model, data: TrainingData, { likelihood }: 
       `train: the model has ${classesOf(model)} outputs, ${data.name} has ${outputs} ${isRegression(data) ? 'targets an example' : 'classes'}; change the units of its last synapse`,
     );
   }
-  if (encoderFor(model, data) || isRecordings(data)) return;
+  if (encoder || isRecordings(data)) return;
   if (model.input.type === 'uint8' && data.inputs instanceof Float32Array) {
     throw new UserError(
       `train: the model takes bytes, ${data.name} holds real numbers; make the model's input float32`,

@@ -56,7 +56,16 @@ export {
   type SavedTraining,
   trainInFolder,
 } from './run-folder.ts';
-export type { LoopHooks, Progress, TrainingState, ValidationProgress } from './loop.ts';
+export type { FiringFigures, LayerFigures, MonitorFigures } from './monitor.ts';
+export type { LoopHooks, MonitorProgress, Progress, TrainingState, ValidationProgress } from './loop.ts';
 export type { ValidationFigures } from './validation.ts';
+export {
+  type Recipe,
+  recipeModel,
+  recipeNamed,
+  recipes,
+  type WrittenRecipe,
+  writtenRecipe,
+} from './recipes/index.ts';
 export type { Schedule } from './schedule.ts';
 export { type EngineOptions, type RunOptions, train } from './train.ts';

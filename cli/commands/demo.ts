@@ -5,27 +5,34 @@ import { type Evaluation, evaluate, load } from '../../runtime/index.ts';
 import { makeFolder } from '../../schemas/checkpoint/durable.ts';
 import { reasonOf, UserError } from '../../schemas/errors.ts';
 import type { Posterior } from '../../schemas/posterior.ts';
-import { type Dataset, mnist, train, type TrainingSettings } from '../../train/index.ts';
+import {
+  type Dataset,
+  mnist,
+  recipeModel,
+  recipeNamed,
+  train,
+  trainingOptionsSchema,
+} from '../../train/index.ts';
 import { type Agreement, compareWithOracle } from '../agreement.ts';
 import { dataText, inputsFor } from '../data.ts';
-import { binaryNetwork, networkText, parameterCounts } from '../network.ts';
+import { networkText, parameterCounts } from '../network.ts';
 import { addJson, count } from '../options.ts';
 import { bytesText, facts, grouped, microseconds, percent, say, sayJson, table } from '../output.ts';
 import { ProgressLine, showTraining, trainedText } from '../progress.ts';
 import { writeWhole } from '../write-file.ts';
 
-/** How the digits are learned, and the networks that come of it. */
-const digitsRecipe = {
-  hidden: [512, 512],
-  training: { epochs: 20, shift: 1 } satisfies TrainingSettings,
-  networks: {
-    mean: { file: 'digits.onnx', choice: { weights: 'mean' } },
-    sample: { file: 'digits-sample.onnx', choice: { weights: 'sample', count: 1, seed: 7 } },
-    ensemble: { file: 'digits-ensemble.onnx', choice: { weights: 'sample', count: 8, seed: 7 } },
-  } satisfies Record<string, { file: string; choice: FreezeOptions }>,
-};
+/** How the digits are learned. */
+const recipe = recipeNamed('digits');
+const { epochs: usualEpochs } = trainingOptionsSchema.parse(recipe.training);
 
-type Name = keyof typeof digitsRecipe.networks;
+/** The networks that come of it. */
+const networks = {
+  mean: { file: 'digits.onnx', choice: { weights: 'mean' } },
+  sample: { file: 'digits-sample.onnx', choice: { weights: 'sample', count: 1, seed: 7 } },
+  ensemble: { file: 'digits-ensemble.onnx', choice: { weights: 'sample', count: 8, seed: 7 } },
+} satisfies Record<string, { file: string; choice: FreezeOptions }>;
+
+type Name = keyof typeof networks;
 
 interface DemoOptions {
   readonly out: string;
@@ -45,18 +52,18 @@ interface Judged {
 export function define(command: Command): void {
   command
     .option('--out <folder>', 'Where the .onnx files go', 'digits')
-    .option('--epochs <count>', `Passes over the digits (default: ${digitsRecipe.training.epochs})`, count);
+    .option('--epochs <count>', `Passes over the digits (default: ${usualEpochs})`, count);
   addJson(command).action(run);
 }
 
-async function run({ out, epochs = digitsRecipe.training.epochs, json }: DemoOptions): Promise<void> {
+async function run({ out, epochs = usualEpochs, json }: DemoOptions): Promise<void> {
   const started = performance.now();
   await makeFolder(out).catch((cause: unknown) => {
     throw new UserError(`${out}: cannot be made a folder: ${reasonOf(cause)}`, { cause });
   });
   const digits = await mnist('train');
   const test = await mnist('test');
-  const model = binaryNetwork(digits, digitsRecipe.hidden);
+  const model = recipeModel(recipe, digits);
   const { weights, others } = parameterCounts(model);
   say(
     facts({ data: dataText(digits), network: `${networkText(model)}, ${grouped(weights)} binary weights` }),
@@ -67,9 +74,7 @@ async function run({ out, epochs = digitsRecipe.training.epochs, json }: DemoOpt
     result: posterior,
     last,
     seconds,
-  } = await showTraining((onProgress) =>
-    train(model, digits, { ...digitsRecipe.training, epochs, onProgress }),
-  );
+  } = await showTraining((onProgress) => train(model, digits, { ...recipe.training, epochs, onProgress }));
   if (last) say(trainedText(last, seconds));
 
   const mean = await judge('mean', posterior, test, out);
@@ -102,7 +107,7 @@ async function run({ out, epochs = digitsRecipe.training.epochs, json }: DemoOpt
 
 /** Freezes, writes the file and runs the test digits through it. */
 async function judge(name: Name, posterior: Posterior, test: Dataset, out: string): Promise<Judged> {
-  const { file, choice } = digitsRecipe.networks[name];
+  const { file, choice } = networks[name];
   const path = join(out, file);
   const network = freeze(posterior, choice);
   const bytes = toOnnx(network);
@@ -122,7 +127,7 @@ async function judge(name: Name, posterior: Posterior, test: Dataset, out: strin
 const titles: Readonly<Record<Name, string>> = {
   mean: 'mean of the posterior',
   sample: 'one sample',
-  ensemble: `ensemble of ${digitsRecipe.networks.ensemble.choice.count} samples`,
+  ensemble: `ensemble of ${networks.ensemble.choice.count} samples`,
 };
 
 function resultTable(judged: Readonly<Record<Name, Judged>>, float32: number): string {

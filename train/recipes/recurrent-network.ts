@@ -1,0 +1,45 @@
+import { timeFrames } from '../../schemas/encoders/index.ts';
+import { sizeOf } from '../../schemas/layer.ts';
+import { dense } from '../../schemas/layers/dense.ts';
+import { readout } from '../../schemas/layers/readout.ts';
+import { recurrent } from '../../schemas/layers/recurrent.ts';
+import type { ModelDefinition } from '../../schemas/model.ts';
+import type { DataFacts, EventFacts, SequenceFacts } from './facts.ts';
+import { paperNeuron } from './paper.ts';
+import { requireKind } from './recipe.ts';
+
+/** The longest recording in so many frames, up to the next tenth of a second: 1.4 s for the Heidelberg digits. */
+const frames = ({ longest }: EventFacts, steps: number) =>
+  timeFrames({ steps, duration: (Math.floor(longest * 10) + 1) / 10, values: 'counts' });
+
+/** Counts of events, channel by channel; sequences as they are. */
+function inputOf(
+  data: EventFacts | SequenceFacts,
+  steps: number,
+): Pick<ModelDefinition, 'input' | 'encoder' | 'steps'> {
+  const shape = [sizeOf(data.shape)];
+  return data.kind === 'events'
+    ? { input: { type: 'uint8', shape, scale: 1 }, encoder: frames(data, steps) }
+    : { input: { type: 'uint8', shape, scale: data.scale }, steps: data.steps };
+}
+
+/**
+ * Recurrent layers of leaky neurons, and the mean of a linear readout over time, on counts of events.
+ *
+ * @param steps that recordings are cut into
+ */
+export function recurrentNetwork(
+  recipe: string,
+  data: DataFacts,
+  { steps, hidden }: { readonly steps: number; readonly hidden: readonly number[] },
+): ModelDefinition {
+  const spikes = requireKind(recipe, data, ['events', 'sequences']);
+  return {
+    ...inputOf(spikes, steps),
+    layers: [
+      ...hidden.map((units) => recurrent({ units, neuron: paperNeuron })),
+      dense({ units: spikes.classes }),
+      readout({ over: 'mean' }),
+    ],
+  };
+}

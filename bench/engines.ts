@@ -18,6 +18,7 @@ import {
   type Rounds,
   rounded,
 } from './harness.ts';
+import { trainStepOf } from './nets.ts';
 import { integers } from './options.ts';
 
 /** The backends of tfjs that Node has, and whether they take a number of threads; those that do not compute on one. */
@@ -26,7 +27,7 @@ type BackendName = keyof typeof BACKENDS;
 
 const SETUP = 'node bench/peers/tfjs-node.mjs sets it up where its own installer cannot';
 
-const trainStep = (threads: number) => ({ net: 'A', threads, kl: false, penalty: false }) as const;
+const trainStep = (threads: number) => trainStepOf('A', { threads });
 
 /** The eager engine on a backend, if that is here. */
 const eager = async (backend: BackendName, threads: number): Promise<Contender | Absent> => {

@@ -69,24 +69,33 @@ export const measure = async (
 
 export const isPresent = (side: Contender | Absent): side is Contender => !('absent' in side);
 
-/** Measures two sides against each other; a side that is absent leaves its place in the row empty. */
-export const compare = async (
+/**
+ * Measures ours against each of the others, all taking turns; a side that is absent leaves its place in its row empty.
+ *
+ * @param peers names of the others, in their order
+ * @param after is called when the times are taken and all are still there
+ */
+export const compareAll = async (
   name: string,
-  peer: string,
-  [ours, theirs]: readonly [Contender | Absent, Contender | Absent],
+  peers: readonly string[],
+  sides: readonly [Contender | Absent, ...(Contender | Absent)[]],
   rounds: Rounds,
+  after: () => Promise<void> = async () => {},
 ): Promise<Findings> => {
-  const sides = [ours, theirs];
+  const [ours, ...theirs] = sides;
   const present = sides.filter(isPresent);
   try {
     const medians = await measure(present, rounds);
+    await after();
     const medianOf = (side: Contender | Absent) =>
       isPresent(side) ? rounded(medians[present.indexOf(side)]!) : null;
     const own = medianOf(ours);
-    const other = medianOf(theirs);
-    const ratio = own === null || other === null ? null : rounded(own / other);
     return {
-      rows: [{ name, peer, ours: own, theirs: other, unit: 'ms', ratio }],
+      rows: theirs.map((side, index) => {
+        const other = medianOf(side);
+        const ratio = own === null || other === null ? null : rounded(own / other);
+        return { name, peer: peers[index]!, ours: own, theirs: other, unit: 'ms', ratio };
+      }),
       notes: sides.flatMap((side) => (isPresent(side) ? [] : [`${name}: ${side.absent}`])),
     };
   } finally {

@@ -10,7 +10,8 @@ interface Bench {
 
 const BENCHES: Record<string, Bench> = {
   'train-step': {
-    summary: 'one training step against PyTorch (--threads 1 --kl --penalty --rounds 7 --steps 20 --profile)',
+    summary:
+      'one training step against PyTorch and snnTorch (--nets A,B,C --threads 1,2 --peers pytorch,snntorch --time 1000 --batch 32 --hidden 256,256 --posterior bernoulli --penalty none --kl --rounds 7 --steps 20 --profile)',
     load: () => import('./train-step.ts'),
   },
   engines: {

@@ -8,3 +8,17 @@ export const integers = (name: string, text: string): number[] =>
     }
     return Number(part);
   });
+
+/** A name out of a list. @throws UserError for another */
+export function oneOf<const Name extends string>(option: string, text: string, names: readonly Name[]): Name {
+  const found = names.find((name) => name === text);
+  if (found === undefined) throw new UserError(`--${option} is '${text}'; give one of ${names.join(', ')}.`);
+  return found;
+}
+
+/** The names of an option such as `--nets A,B`, each out of a list. @throws UserError for another */
+export const severalOf = <const Name extends string>(
+  option: string,
+  text: string,
+  names: readonly Name[],
+): Name[] => text.split(',').map((part) => oneOf(option, part, names));

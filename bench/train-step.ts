@@ -1,67 +1,96 @@
 /**
- * One training step (forward, backward, Adam) against the same mathematics in PyTorch, on one fixed batch
- * with fresh noise in every step. Net A: 784-512-512-10, batch 128, binary weights and activations.
+ * One training step (forward, backward, Adam) against the same mathematics in PyTorch, and of spiking nets against
+ * snnTorch's usual way, on one fixed batch with fresh noise in every step. The nets are in `nets.ts`.
  */
 import { parseArgs } from 'node:util';
+import { UserError } from '../schemas/errors.ts';
 import { type EngineContender, engineTrainStep } from './contenders/engine.ts';
-import { pytorchTrainStep } from './contenders/pytorch.ts';
-import { type Absent, compare, type Findings, type Rounds } from './harness.ts';
-import { integers } from './options.ts';
+import { type TorchPeer, torchPeers, torchTrainStep } from './contenders/torch.ts';
+import { type Absent, compareAll, type Findings, type Rounds } from './harness.ts';
+import { type NetName, nets, type TrainStep, trainStepOf } from './nets.ts';
+import { integers, oneOf, severalOf } from './options.ts';
 
-/** What both sides train. */
-export interface TrainStep {
-  readonly net: 'A';
-  readonly threads: number;
-  /** Adds the KL term, weight 1 / 60,000. */
-  readonly kl: boolean;
-  /** Adds the membrane penalty, weight 10⁻⁶. */
-  readonly penalty: boolean;
-}
-
-export interface TrainStepOptions extends TrainStep, Rounds {
-  /** Adds PyTorch's table of where its time goes. */
+export interface TrainStepOptions extends Rounds {
+  readonly peers: readonly TorchPeer[];
+  /** Adds tables of where the time goes. */
   readonly profile: boolean;
 }
 
+/** `B/1`, or `B-1000/1` with another number of time steps than the net has by itself. */
+const rowName = ({ net, time, threads }: TrainStep): string =>
+  `${net}${time === nets[net].time ? '' : `-${time}`}/${threads}`;
+
+/** snnTorch has spiking neurons alone. */
+const trains = (peer: TorchPeer, net: NetName): boolean => peer !== 'snntorch' || nets[net].time > 1;
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+
+/** Rows for a step of ours against each peer, all taking turns. */
 export const compareTrainStep = async (
   ours: EngineContender | Absent,
-  { net, threads, kl, penalty, profile, ...rounds }: TrainStepOptions,
+  step: TrainStep,
+  { peers, profile, ...rounds }: TrainStepOptions,
 ): Promise<Findings> => {
-  const theirs = await pytorchTrainStep({ net, threads, kl, penalty });
-  const notes: string[] = [];
-  if (profile && 'profile' in theirs) {
-    await theirs.prepare();
-    notes.push(await theirs.profile());
+  const name = rowName(step);
+  const wanted = peers.filter((peer) => trains(peer, step.net));
+  const theirs = await Promise.all(wanted.map((peer) => torchTrainStep(peer, step)));
+  const memory: string[] = [];
+  const tables: string[] = [];
+  const found = await compareAll(name, wanted, [ours, ...theirs], rounds, async () => {
+    for (const side of theirs) {
+      if (!('peak' in side)) continue;
+      memory.push(`${side.name} ${megabytes(await side.peak())}`);
+      if (profile && side.name === 'pytorch') tables.push(await side.profile());
+    }
+  });
+  const own = megabytes(process.resourceUsage().maxRSS * 1024);
+  if (profile && 'profile' in ours) {
+    tables.push(`where ${name} goes in the graph of ours, by onnxruntime's clock:\n${await ours.profile()}`);
   }
-  if ('profile' in ours) {
-    notes.push(
-      `where ${net}/${threads} goes in the graph of ours, by onnxruntime's clock:\n${await ours.profile()}`,
-    );
-  }
-  const found = await compare(`${net}/${threads}`, 'pytorch', [ours, theirs], rounds);
-  return { rows: found.rows, notes: [...found.notes, ...notes] };
+  const peaks = `${name}: memory at its peak: this process so far ${own}${memory.map((peak) => `, ${peak}`).join('')}`;
+  return { rows: found.rows, notes: [...found.notes, peaks, ...tables] };
 };
 
-/** Runs a row for each count in `--threads 1,2`. */
-export const run = async (options: string[]): Promise<Findings> => {
-  const { values } = parseArgs({
-    args: options,
-    options: {
-      threads: { type: 'string', default: '1' },
-      rounds: { type: 'string', default: '7' },
-      steps: { type: 'string', default: '20' },
-      kl: { type: 'boolean', default: false },
-      penalty: { type: 'boolean', default: false },
-      profile: { type: 'boolean', default: false },
-    },
-  });
+const options = {
+  nets: { type: 'string', default: 'A' },
+  threads: { type: 'string', default: '1' },
+  peers: { type: 'string', default: Object.keys(torchPeers).join() },
+  rounds: { type: 'string', default: '7' },
+  steps: { type: 'string', default: '20' },
+  kl: { type: 'boolean', default: false },
+  profile: { type: 'boolean', default: false },
+  posterior: { type: 'string' },
+  penalty: { type: 'string' },
+  time: { type: 'string' },
+  batch: { type: 'string' },
+  hidden: { type: 'string' },
+} as const;
+
+/** Runs a row for each net, number of time steps, of threads, and peer. */
+export const run = async (given: string[]): Promise<Findings> => {
+  const { values } = parseArgs({ args: given, options });
   const [rounds, steps] = [integers('rounds', values.rounds)[0]!, integers('steps', values.steps)[0]!];
-  const { kl, penalty, profile } = values;
+  const chosen = {
+    kl: values.kl,
+    ...(values.posterior && { posterior: oneOf('posterior', values.posterior, ['bernoulli', 'gaussian']) }),
+    ...(values.penalty && { penalty: oneOf('penalty', values.penalty, ['none', 'current', 'membrane']) }),
+    ...(values.batch && { batch: integers('batch', values.batch)[0]! }),
+    ...(values.hidden && { hidden: integers('hidden', values.hidden) }),
+  };
+  const peers = severalOf('peers', values.peers, Object.keys(torchPeers) as TorchPeer[]);
   const found: Findings[] = [];
-  for (const threads of integers('threads', values.threads)) {
-    const step: TrainStep = { net: 'A', threads, kl, penalty };
-    const ours = await engineTrainStep(step);
-    found.push(await compareTrainStep(ours, { ...step, profile, rounds, steps, warmUp: steps }));
+  for (const net of severalOf('nets', values.nets, Object.keys(nets) as NetName[])) {
+    const times = values.time && nets[net].time > 1 ? integers('time', values.time) : [nets[net].time];
+    if (values.hidden && chosen.hidden?.length !== 2) {
+      throw new UserError(`--hidden is '${values.hidden}'; give two numbers, such as 256,256.`);
+    }
+    for (const time of times) {
+      for (const threads of integers('threads', values.threads)) {
+        const step = trainStepOf(net, { ...chosen, time, threads });
+        const measured = { peers, profile: values.profile, rounds, steps, warmUp: Math.min(steps, 5) };
+        found.push(await compareTrainStep(await engineTrainStep(step), step, measured));
+      }
+    }
   }
   return { rows: found.flatMap(({ rows }) => rows), notes: found.flatMap(({ notes }) => notes) };
 };

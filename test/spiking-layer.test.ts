@@ -114,7 +114,9 @@ function compute(of: Case, form: Form) {
     })(given);
     const learned = learnedOf(given);
     const { spikes, measured: membrane } = runLayer(of, learned, fed, (firing) => firing.membrane);
-    const { measured: deviation } = runLayer(of, learned, fed, (firing) => firing.deviation);
+    const { measured: deviation } = runLayer(of, learned, fed, (firing) =>
+      tf.mul(firing.deviation, tf.onesLike(firing.membrane)),
+    );
     return {
       spikes,
       membrane,

@@ -30,10 +30,10 @@ export function gaussianLoss(targets: tf.Tensor, predictions: tf.Tensor, deviati
  * - `bias`: (U − θ)/σ, the neuron's distance from its threshold
  */
 export const penaltyForms = {
-  current: ({ current, currentDeviation }) => tf.div(current, currentDeviation),
-  membrane: ({ membrane, deviation }) => tf.div(membrane, deviation),
-  bias: ({ membrane, threshold, deviation }) => tf.div(tf.sub(membrane, threshold), deviation),
-} satisfies Record<string, (firing: Firing) => tf.Tensor>;
+  current: ({ current, currentDeviation }) => [current, currentDeviation],
+  membrane: ({ membrane, deviation }) => [membrane, deviation],
+  bias: ({ membrane, threshold, deviation }) => [tf.sub(membrane, threshold), deviation],
+} satisfies Record<string, (firing: Firing) => [distance: tf.Tensor, deviation: tf.Tensor]>;
 
 export type PenaltyForm = keyof typeof penaltyForms;
 
@@ -41,8 +41,21 @@ export type PenaltyForm = keyof typeof penaltyForms;
 export const penaltyTerm =
   (form: PenaltyForm) =>
   (firing: Firing): tf.Tensor => {
-    const squares = tf.square(penaltyForms[form](firing));
-    return tf.sum(tf.reshape(squares, [squares.shape[0] as number, -1]), -1);
+    const [distance, deviation] = penaltyForms[form](firing);
+    const [batch = 1, ...units] = distance.shape;
+    const ofUnits = (x: tf.Tensor): tf.Tensor =>
+      tf.sum(
+        x,
+        [...units.keys()].map((axis) => axis + 1),
+        true,
+      );
+    const shared =
+      deviation.rank === distance.rank && deviation.size === batch && deviation.shape[0] === batch;
+    // Units that share a σ: Σ (x/σ)² = Σ x² / σ², which divides once per example.
+    const sums = shared
+      ? tf.div(ofUnits(tf.square(distance)), tf.square(deviation))
+      : ofUnits(tf.square(tf.div(distance, deviation)));
+    return tf.reshape(sums, [batch]);
   };
 
 /** The penalty of all layers and times. @param batch number of examples */

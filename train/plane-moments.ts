@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Convolution, PoolKind } from '../schemas/ops.ts';
 import type { Window } from '../schemas/window.ts';
+import { constantTensor } from './engine/constants.ts';
 import { averagePool, convolve, convolveDetached, ungrouped } from './engine/planes.ts';
 import { withoutGradient } from './engine/scan.ts';
 import { byTime, type DrawNoise, type Moments, signOf } from './moments.ts';
@@ -77,6 +78,14 @@ export function poolOf(x: Moments, kind: PoolKind, window?: Window): Moments {
   const mean = tf.maxPool(x.mean as tf.Tensor4D, [...size], [...stride], 'valid');
   return x.binary ? { mean, binary: true } : { mean };
 }
+
+/** A signal brought to a scale that is known before training. Signals are certain: neurons sampled them. */
+export function normalised(x: Moments, mean: readonly number[], deviation: readonly number[]): Moments {
+  return { mean: tf.div(tf.sub(x.mean, vector(mean)), vector(deviation)) };
+}
+
+const vector = (numbers: readonly number[]): tf.Tensor =>
+  constantTensor(Float32Array.from(numbers), [numbers.length]);
 
 /** A signal under another shape or with zeros added: what is known of it stays. */
 export const flattened = (x: Moments): Moments => ({

@@ -175,7 +175,9 @@ function planOf(
   slice: Form,
 ): Plan {
   let state = start;
-  for (let tries = 0; tries < 8; tries++) {
+  // A form passes from one state to another at every step, as along a delay line.
+  const most = 8 + Object.keys(start).length;
+  for (let tries = 0; tries < most; tries++) {
     const draws: Draw[] = [];
     const ops = opsOf({
       ...options,

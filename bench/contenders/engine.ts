@@ -5,17 +5,10 @@ import { NoiseSource } from '../../train/noise/noise-source.ts';
 import { initialPosterior } from '../../train/posterior.ts';
 import { initialState, stepOf } from '../../train/train.ts';
 import { optimiserOf } from '../../train/optimisers/index.ts';
-import { binary, defineModel, dense, readout } from '../../schemas/index.ts';
 import { Random } from '../../schemas/random.ts';
 import type { Contender } from '../harness.ts';
-import type { TrainStep } from '../train-step.ts';
+import { nets, type TrainStep } from '../nets.ts';
 import { profileGraph } from './engine-profile.ts';
-
-/** Net A: 784-512-512-10, binary weights and activations. */
-const netA = defineModel({
-  input: [784],
-  layers: [dense({ units: 512 }), binary(), dense({ units: 512 }), binary(), dense({ units: 10 }), readout()],
-});
 
 const EXAMPLES = 60_000;
 const LEARNING_RATE = 1e-3;
@@ -27,19 +20,24 @@ export interface EngineContender extends Contender {
 
 /** The same step on an engine of ours: by default traced into one ONNX graph and run by onnxruntime. */
 export const engineTrainStep = async (
-  { threads, kl, penalty }: TrainStep,
-  engine: Engine = onnxEngine({ threads }),
+  wanted: TrainStep,
+  engine: Engine = onnxEngine({ threads: wanted.threads }),
 ): Promise<EngineContender> => {
+  const { net, threads, batch, kl, penalty, posterior } = wanted;
+  const { power, spikes, classes } = nets[net];
+  const model = nets[net].model(wanted);
   const options = trainingOptionsSchema.parse({
     learningRate: LEARNING_RATE,
     otherRates: 1,
     divergenceWeight: kl ? 1 : 0,
-    penalty: penalty ? 'membrane' : 'none',
+    penalty,
+    batchSize: batch,
+    posterior: { family: posterior },
   });
-  const step = stepOf(netA, options);
+  const step = stepOf(model, options);
   const noise = NoiseSource.fromSeed(1, 'noise');
   const start = initialState(
-    initialPosterior(netA, { spread: 0.5, biasRho: -2, inputPower: 1 / 3, seed: 1 }),
+    initialPosterior(model, { spread: 0.5, biasRho: -2, inputPower: power, seed: 1 }, options.posterior),
     options.optimiser,
   );
   let prepared: PreparedStep | undefined;
@@ -70,9 +68,12 @@ export const engineTrainStep = async (
       prepared = await engine.prepare(step, start, ['loss']);
       const random = Random.fromSeed(1, 'batch');
       const inputs = prepared.feeds.inputs!;
-      for (let index = 0; index < inputs.length; index++) inputs[index] = random.nextUniform();
+      for (let index = 0; index < inputs.length; index++) {
+        const uniform = random.nextUniform();
+        inputs[index] = spikes ? Number(uniform < power) : uniform;
+      }
       const targets = prepared.feeds.targets!;
-      for (let row = 0; row < targets.length / 10; row++) targets[row * 10 + random.nextBelow(10)] = 1;
+      for (let row = 0; row < batch; row++) targets[row * classes + random.nextBelow(classes)] = 1;
     },
     async steps(count) {
       const times: number[] = [];

@@ -1,176 +1,178 @@
-"""One training step of a binary Bayesian network in PyTorch, served as JSON lines on stdin and stdout.
+"""One training step of a binary or spiking Bayesian network in PyTorch, the mathematics of ours.
 
-    {"op": "prepare", "net": "A", "threads": 1, "kl": false, "penalty": false}  ->  {"torch": "1.13.0"}
-    {"op": "steps", "count": 20}    ->  {"ms": [one number per step], "loss": 2.3}
-    {"op": "profile", "count": 20}  ->  {"table": "where the time of that many steps went"}
-
-A request that fails is answered by {"error": "why"}. The input is one fixed batch; noise is drawn afresh in
-every step. The gradients are written by hand where that saves passes over the weights.
+The input is one fixed batch; noise is drawn afresh in every step. What does not depend on time runs once over all
+time steps; neurons with a state run through a loop of Python.
 """
 
-import json
 import math
-import sys
-import time
 
 import torch
-from torch.autograd import Function
+from serve import serve
 from torch.nn import functional
+from torch_layers import Fire, KlFromUniform, NoisyLinear, adam, gaussian_linear, leaky_fire, noisy_conv
 
-NETS = {"A": {"sizes": [784, 512, 512, 10], "batch": 128}}
 TRAINING_SET = 60_000
-KL_WEIGHT = 1.0
 PENALTY = 1e-6
-LEARNING_RATE = 1e-3
-
-
-class NoisyLinear(Function):
-    """Mean and deviation of x @ w * gain + bias for w in {-1, +1} with E[w] = tanh(logits).
-
-    mean = (x @ q) gain + bias,  sigma^2 = (x^2 @ (1 - q^2)) gain^2 + softplus(rho)^2,  q = tanh(logits).
-    The x in the variance carries no gradient. Also returns q, without gradient, for the KL term.
-    """
-
-    @staticmethod
-    def forward(ctx, x, logits, gain, bias, rho, binary):
-        q = torch.tanh(logits)
-        spread = (q * q).neg_().add_(1)
-        squares = x if binary else x * x
-        linear = x @ q
-        variance = squares @ spread
-        bias_scale = functional.softplus(rho)
-        sigma = torch.addcmul(bias_scale * bias_scale, variance, gain * gain).sqrt_()
-        ctx.save_for_backward(x, squares, q, spread, linear, variance, gain, rho, bias_scale, sigma)
-        ctx.mark_non_differentiable(q)
-        return torch.addcmul(bias, linear, gain), sigma, q
-
-    @staticmethod
-    def backward(ctx, d_mean, d_sigma, _):
-        x, squares, q, spread, linear, variance, gain, rho, bias_scale, sigma = ctx.saved_tensors
-        d_total = (d_sigma / sigma).mul_(0.5)
-        d_gain = (d_mean * linear).sum(0) + 2 * gain * (d_total * variance).sum(0)
-        d_rho = 2 * d_total.sum() * bias_scale * torch.sigmoid(rho)
-        d_linear = d_mean * gain
-        d_variance = d_total.mul_(gain * gain)
-        d_q = x.t() @ d_linear
-        d_logits = d_q.addcmul_(q, squares.t() @ d_variance, value=-2).mul_(spread)
-        d_x = d_linear @ q.t() if ctx.needs_input_grad[0] else None
-        return d_x, d_logits, d_gain, d_mean.sum(0), d_rho, None
-
-
-class Fire(Function):
-    """z = [u + sigma eps > 0], backward by IW-ST with mix 0.
-
-    dz/du = phi(u / sigma) / sigma,  dz/dsigma = -(u / sigma) dz/du.
-    """
-
-    @staticmethod
-    def forward(ctx, u, sigma):
-        ctx.save_for_backward(u, sigma)
-        return torch.addcmul(u, sigma, torch.randn_like(u)).gt(0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx, d_z):
-        u, sigma = ctx.saved_tensors
-        ratio = u / sigma
-        d_u = (ratio * ratio).mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi)).div_(sigma).mul_(d_z)
-        return d_u, ratio.mul_(d_u).neg_()
-
-
-class KlFromUniform(Function):
-    """Sum of KL(Bernoulli || Bernoulli(1/2)) = logits q - log cosh(logits), gradient logits (1 - q^2)."""
-
-    @staticmethod
-    def forward(ctx, logits, q):
-        ctx.save_for_backward(logits, q)
-        size = logits.abs()
-        log_cosh = (-2 * size).exp_().log1p_().add_(size).sub_(math.log(2))
-        return (logits * q).sub_(log_cosh).sum()
-
-    @staticmethod
-    def backward(ctx, d_sum):
-        logits, q = ctx.saved_tensors
-        return (q * q).neg_().add_(1).mul_(logits).mul_(d_sum), None
+DECAY, THRESHOLD = 0.9, 1.0
 
 
 class Training:
-    def __init__(self, sizes, batch, kl, penalty):
-        torch.manual_seed(1)
-        self.kl, self.penalty, self.batch = kl, penalty, batch
-        self.x = torch.rand(batch, sizes[0])
-        self.labels = torch.randint(0, sizes[-1], (batch,))
-        self.layers = []
-        for fan_in, fan_out in zip(sizes, sizes[1:]):
-            mean_square = 0.5 if self.layers else 1 / 3
-            logits = torch.randn(fan_in, fan_out) * 0.5
-            gain = torch.full((fan_out,), 1 / math.sqrt(fan_in * mean_square))
-            self.layers.append([logits, gain, torch.zeros(fan_out), torch.full((1,), -2.0)])
-        parameters = [parameter.requires_grad_() for layer in self.layers for parameter in layer]
-        self.optimizer = adam(parameters)
+    """What the nets have in common: labels, loss and update. A net adds `x`, `parameters()` and `forward()`."""
 
-    def loss(self):
-        x, kl, penalty = self.x, 0, 0
-        for depth, (logits, *rest) in enumerate(self.layers):
-            mean, sigma, q = NoisyLinear.apply(x, logits, *rest, depth > 0)
-            if self.kl:
-                kl = kl + KlFromUniform.apply(logits, q)
-            if depth == len(self.layers) - 1:
-                x = torch.addcmul(mean, sigma, torch.randn_like(mean))
-            else:
-                x = Fire.apply(mean, sigma)
-                if self.penalty:
-                    penalty = penalty + (mean / sigma).square().sum() / self.batch
-        error = functional.cross_entropy(x, self.labels)
-        return error + KL_WEIGHT / TRAINING_SET * kl + PENALTY * penalty
+    def __init__(self, batch, classes, kl, penalty):
+        self.batch, self.kl, self.penalty = batch, kl, penalty
+        self.labels = torch.randint(0, classes, (batch,))
+
+    def start(self, layers):
+        self.layers = layers
+        self.optimizer = adam([parameter.requires_grad_() for layer in layers for parameter in layer])
+
+    def measure(self, membrane, sigma, current, current_sigma):
+        """Sum of squares of what the penalty keeps small."""
+        value = {"current": current / current_sigma, "membrane": membrane / sigma}[self.penalty]
+        return value.square().sum()
 
     def step(self):
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss()
+        logits, kl, penalty = self.forward()
+        loss = functional.cross_entropy(logits, self.labels) + kl / TRAINING_SET + PENALTY / self.batch * penalty
         loss.backward()
         self.optimizer.step()
         return loss.item()
 
 
-def adam(parameters):
-    try:
-        return torch.optim.Adam(parameters, LEARNING_RATE, fused=True)  # on the CPU from PyTorch 2.4 on
-    except (RuntimeError, TypeError):
-        return torch.optim.Adam(parameters, LEARNING_RATE)
+def bernoulli_layer(shape, fan_in, fan_out, power):
+    gain = torch.full((fan_out,), 1 / math.sqrt(fan_in * power))
+    return [torch.randn(shape) * 0.5, gain, torch.zeros(fan_out), torch.full((1,), -2.0)]
 
 
-class Peer:
-    def prepare(self, net, threads, kl=False, penalty=False):
-        torch.set_num_threads(threads)
-        self.training = Training(**NETS[net], kl=kl, penalty=penalty)
-        return {"torch": torch.__version__}
+class Dense(Training):
+    """Net A: layers of binary neurons."""
 
-    def steps(self, count):
-        times = []
+    def __init__(self, sizes, batch, kl, penalty):
+        super().__init__(batch, sizes[-1], kl, penalty)
+        self.x = torch.rand(batch, sizes[0])
+        pairs = list(zip(sizes, sizes[1:]))
+        self.start([bernoulli_layer(pair, *pair, 0.5 if at else 1 / 3) for at, pair in enumerate(pairs)])
+
+    def forward(self):
+        x, kl, penalty = self.x, 0, 0
+        for depth, (logits, *rest) in enumerate(self.layers):
+            mean, sigma, q = NoisyLinear.apply(x, logits, *rest, depth > 0)
+            if self.kl:
+                kl = kl + KlFromUniform.apply(logits, q)
+            if depth < len(self.layers) - 1:
+                x = Fire.apply(mean, sigma)
+                if self.penalty:
+                    penalty = penalty + self.measure(mean, sigma, mean, sigma)
+        return torch.addcmul(mean, sigma, torch.randn_like(mean)), kl, penalty
+
+
+class Spiking(Training):
+    """Net B: layers of leaky integrate-and-fire neurons, the logits the mean over time of the last currents."""
+
+    def __init__(self, sizes, batch, time, posterior, kl, penalty):
+        super().__init__(batch, sizes[-1], kl, penalty)
+        if kl and posterior == "gaussian":
+            raise ValueError("the KL term of the Gaussian posterior is not written here")
+        self.time, self.posterior = time, posterior
+        self.x = (torch.rand(time * batch, sizes[0]) < 0.05).float()
+        layers = []
+        for fan_in, fan_out in zip(sizes, sizes[1:]):
+            if posterior == "bernoulli":
+                power = 0.5 if layers else 0.05
+                layers.append(bernoulli_layer((fan_in, fan_out), fan_in, fan_out, power))
+            else:
+                limit = 1 / math.sqrt(fan_in)
+                mu = (torch.rand(fan_in, fan_out) * 2 - 1) * limit
+                rho = torch.full((1,), math.log(math.expm1(0.5 * limit)))
+                layers.append([mu, torch.ones(fan_out), torch.zeros(fan_out), torch.full((1,), -2.0), rho])
+        self.start(layers)
+
+    def current(self, x, layer):
+        """Mean [time, batch, out] of a layer's current, variances of its sum and of its bias, and the layer's KL."""
+        if self.posterior == "gaussian":
+            mu, gain, bias, bias_rho, rho = layer
+            mean, variance = gaussian_linear(x, mu, gain, bias, rho)
+            kl = 0
+        else:
+            logits, gain, bias, bias_rho = layer
+            q = torch.tanh(logits)
+            mean = torch.addcmul(bias, x @ q, gain)
+            variance = (x.detach() @ (1 - q * q)) * (gain * gain)
+            kl = KlFromUniform.apply(logits, q.detach()) if self.kl else 0
+        in_time = (self.time, self.batch, -1)
+        return mean.view(in_time), variance.view(in_time), functional.softplus(bias_rho).square(), kl
+
+    def forward(self):
+        x, divergence, penalty = self.x, 0, 0
+        for depth, layer in enumerate(self.layers):
+            mean, variance, bias_variance, kl = self.current(x, layer)
+            divergence = divergence + kl
+            if depth == len(self.layers) - 1:
+                break
+            membrane = self.penalty == "membrane"
+            spikes, total = leaky_fire(
+                mean, variance, bias_variance, DECAY, THRESHOLD, self.measure_membrane if membrane else None
+            )
+            if self.penalty == "current":
+                penalty = penalty + (mean / (variance + bias_variance).sqrt()).square().sum()
+            elif membrane:
+                penalty = penalty + total
+            x = spikes.view(self.time * self.batch, -1)
+        sigma = (variance + bias_variance).sqrt()
+        return (mean + sigma * torch.randn_like(mean)).mean(0), divergence, penalty
+
+    def measure_membrane(self, membrane, sigma):
+        return (membrane / sigma).square().sum()
+
+
+class Convolutional(Training):
+    """Net C: two convolutions of binary neurons, the second of stride 2, and a dense layer."""
+
+    def __init__(self, filters, batch, kl, penalty):
+        super().__init__(batch, 10, kl, penalty)
+        if kl:
+            raise ValueError("the KL term of convolutions is not written here")
+        first, second = filters
+        self.x = torch.rand(batch, 1, 28, 28)
+        features = second * 14 * 14
+        self.start([
+            bernoulli_layer((first, 1, 3, 3), 9, first, 1 / 3),
+            bernoulli_layer((second, first, 3, 3), 9 * first, second, 0.5),
+            bernoulli_layer((features, 10), features, 10, 0.5),
+        ])
+
+    def forward(self):
+        x, penalty = self.x, 0
+        for depth, layer in enumerate(self.layers[:-1]):
+            mean, sigma = noisy_conv(x, *layer, stride=depth + 1, binary=depth > 0)
+            x = Fire.apply(mean, sigma)
+            if self.penalty:
+                penalty = penalty + self.measure(mean, sigma, mean, sigma)
+        mean, sigma, _ = NoisyLinear.apply(x.flatten(1), *self.layers[-1], True)
+        return torch.addcmul(mean, sigma, torch.randn_like(mean)), 0, penalty
+
+
+def prepare(net, threads, batch, time, hidden, posterior, kl, penalty):
+    torch.manual_seed(1)
+    torch.set_num_threads(threads)
+    penalty = None if penalty == "none" else penalty
+    if net == "A":
+        training = Dense([784, *hidden, 10], batch, kl, penalty)
+    elif net == "B":
+        training = Spiking([700, *hidden, 20], batch, time, posterior, kl, penalty)
+    else:
+        training = Convolutional(hidden, batch, kl, penalty)
+    return training.step, {"version": torch.__version__}
+
+
+def profile(step, count):
+    with torch.autograd.profiler.profile() as found:
         for _ in range(count):
-            start = time.perf_counter()
-            loss = self.training.step()
-            times.append((time.perf_counter() - start) * 1e3)
-        return {"ms": times, "loss": loss}
-
-    def profile(self, count):
-        with torch.autograd.profiler.profile() as profile:
-            for _ in range(count):
-                self.training.step()
-        averages = profile.key_averages()
-        return {"table": averages.table(sort_by="self_cpu_time_total", row_limit=10)}
-
-
-def main():
-    peer = Peer()
-    operations = {"prepare": peer.prepare, "steps": peer.steps, "profile": peer.profile}
-    for line in sys.stdin:
-        try:
-            message = json.loads(line)
-            answer = json.dumps(operations[message.pop("op")](**message), allow_nan=False)
-        except Exception as error:  # whatever it is, the other side must hear of it
-            answer = json.dumps({"error": f"{type(error).__name__}: {error}"})
-        print(answer, flush=True)
+            step()
+    return found.key_averages().table(sort_by="self_cpu_time_total", row_limit=10)
 
 
 if __name__ == "__main__":
-    main()
+    serve(prepare, profile)

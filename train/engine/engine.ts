@@ -6,7 +6,7 @@ export interface Engine {
   readonly name: string;
   /** Makes a step ready to run. `report` names the reports that are wanted; others may not be computed. */
   prepare(step: StepFunction, state: State, report: readonly string[]): Promise<PreparedStep>;
-  /** Makes a function without gradient or state ready to run. */
+  /** Makes a function without state ready to run. */
   prepareForward(forward: ForwardFunction): Promise<PreparedForward>;
 }
 

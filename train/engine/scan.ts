@@ -52,7 +52,7 @@ export const plainProduct: Product = (x, weight, options) => {
 export const SCAN = 'Scan';
 export const SCAN_GRADIENT = 'ScanGradient';
 
-/** What the kernels are told besides tensors. */
+/** What the kernels are told besides tensors: one object for a scan and its gradient, by which they know each other. */
 export interface ScanAttributes {
   readonly body: ScanBody;
   readonly constants: number;
@@ -70,9 +70,7 @@ export function scan(body: ScanBody, operands: ScanOperands): tf.Tensor[] {
   registerScanGradient();
   const { constants, initial, sequences } = operands;
   const attributes: ScanAttributes = { body, constants: constants.length, states: initial.length };
-  const found = run(SCAN, [...constants, ...initial, ...sequences], attributes);
-  // The states that each step found come first: the gradient needs them.
-  return found.slice(initial.length);
+  return run(SCAN, [...constants, ...initial, ...sequences], attributes);
 }
 
 function unrolled(body: ScanBody, { constants, initial, sequences }: ScanOperands): tf.Tensor[] {
@@ -101,36 +99,15 @@ const run = (kernel: string, inputs: readonly tf.Tensor[], attributes: ScanAttri
       attributes as unknown as tf.NamedAttrMap,
     ) as tf.Tensor[];
 
-/** More outputs than any scan has: all are kept for the gradient. */
-const ALL_OUTPUTS = new Array<boolean>(256).fill(true);
-
 function registerScanGradient(): void {
   if (tf.getGradient(SCAN)) return;
   tf.registerGradient({
     kernelName: SCAN,
-    saveAllInputs: true,
-    outputsToSave: ALL_OUTPUTS,
-    gradFunc(given, saved, attributes) {
-      const told = attributes as unknown as ScanAttributes;
-      const { constants, states } = told;
+    // The kernel that went forward has noted what the gradient reads, so tfjs saves nothing.
+    gradFunc(given, _saved, attributes) {
       const gradients = Array.isArray(given) ? (given as tf.Tensor[]) : [given as tf.Tensor];
-      const inputs = saved.slice(0, saved.length - gradients.length);
-      const outputs = saved.slice(inputs.length);
-      const initial = inputs.slice(constants, constants + states);
-      const sequences = inputs.slice(constants + states);
-      const operands = [
-        ...inputs.slice(0, constants),
-        ...outputs.slice(0, states),
-        ...sequences,
-        ...gradients.slice(states),
-      ];
-      const found = run(SCAN_GRADIENT, operands, told);
-      const all = [
-        ...found.slice(0, constants),
-        ...initial.map((tensor) => tf.zerosLike(tensor)),
-        ...found.slice(constants),
-      ];
-      return Object.fromEntries(all.map((tensor, index) => [String(index), () => tensor]));
+      const found = run(SCAN_GRADIENT, gradients, attributes as unknown as ScanAttributes);
+      return Object.fromEntries(found.map((tensor, index) => [String(index), () => tensor]));
     },
   });
 }

@@ -60,6 +60,7 @@ export function tfjsEngine(backend: string, { threads }: { threads?: number } = 
 
     async prepareForward({ feeds: shapes, outputs: results, run }) {
       await useBackend(backend, threads);
+      registerGradients();
       const feeds = Object.fromEntries(
         Object.entries(shapes).map(([name, shape]) => [name, new Float32Array(sizeOf(shape))]),
       );

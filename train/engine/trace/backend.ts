@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isConstant } from '../constants.ts';
 import { kernels } from './kernels/index.ts';
 import type { Tracing } from './kernels/kernel.ts';
-import { type Content, type Recorder, splat, type Traced, type TracedType } from './recorder.ts';
+import { type Recorder } from './recorder.ts';
+import { type Content, splat, type Traced, type TracedType } from './traced.ts';
 
 const NAME = 'bitspike-trace';
 

@@ -65,8 +65,7 @@ function fuse(
   };
   const added = (value: string, term: Value | ''): Fused | undefined => {
     const product = productOf(value);
-    if (!product || product.inputs.length > 2 || !sameShape(known, term, node.outputs[0] ?? ''))
-      return undefined;
+    if (!product || product.inputs.length > 2 || !fits(known, term, node.outputs[0] ?? '')) return undefined;
     return { node: { ...extended(product, node, {}), inputs: [...product.inputs, term] }, replaces: value };
   };
   switch (node.op) {
@@ -98,7 +97,9 @@ function alphaOf({ attributes }: Node): number {
   return alpha?.type === 'float' ? alpha.value : 1;
 }
 
-function sameShape(known: KnownValues, a: string, b: string): boolean {
-  const [left, right] = [known.shape(a), known.shape(b)];
-  return left !== undefined && right !== undefined && left.join() === right.join();
+/** Whether Gemm can add the term to a product of that shape: a matrix like it, or one row for all of its rows. */
+function fits(known: KnownValues, term: string, sum: string): boolean {
+  const [shape, whole] = [known.shape(term), known.shape(sum)];
+  if (!shape || !whole) return false;
+  return shape.join() === whole.join() || (shape.length === 1 && shape[0] === whole.at(-1));
 }

@@ -1,57 +1,11 @@
-import { type Attributes, Graph, type TensorData, type Value } from '../../../schemas/onnx/index.ts';
-
-/** The types of tfjs that a traced step may use. */
-export type TracedType = 'float32' | 'int32' | 'bool';
-
-/**
- * What is known of a tensor while tracing: a value of the graph times a number, or the same number everywhere.
- *
- * The number is carried along through products, quotients and sums until something needs the tensor itself. Most
- * numbers end in a matrix product, whose scale costs nothing, or in something small.
- */
-export type Content =
-  | { readonly kind: 'value'; readonly value: Value; readonly factor: number }
-  | { readonly kind: 'splat'; readonly number: number };
-
-/** A tensor that stands for a value of the graph. */
-export interface Traced {
-  readonly shape: readonly number[];
-  readonly type: TracedType;
-  readonly content: Content;
-}
-
-export const splat = (number: number, shape: readonly number[], type: TracedType): Traced => ({
-  shape,
-  type,
-  content: { kind: 'splat', number: type === 'float32' ? Math.fround(number) : number },
-});
-
-/** The tensor that a value of the graph is. */
-export const tracedValue = (value: Value, shape: readonly number[], type: TracedType): Traced => ({
-  shape,
-  type,
-  content: { kind: 'value', value, factor: 1 },
-});
-
-/** The number a tensor holds everywhere, if it is known. */
-export const splatOf = ({ content }: Traced): number | undefined =>
-  content.kind === 'splat' ? content.number : undefined;
-
-/** The same contents under another shape or type. */
-export const as = (x: Traced, shape: readonly number[], type = x.type): Traced => ({ ...x, shape, type });
-
-/** The number that is carried along with a tensor. */
-export const factorOf = ({ content }: Traced): number => (content.kind === 'value' ? content.factor : 1);
-
-/** The tensor without the number that is carried along. */
-export const unscaled = (x: Traced): Traced =>
-  x.content.kind === 'value' ? { ...x, content: { ...x.content, factor: 1 } } : x;
-
-/** The tensor times a number, which is carried along. */
-export const scaled = (x: Traced, factor: number): Traced =>
-  x.content.kind === 'value'
-    ? { ...x, content: { ...x.content, factor: x.content.factor * factor } }
-    : splat(x.content.number * factor, x.shape, x.type);
+import {
+  type Attributes,
+  Graph,
+  type Node,
+  type TensorData,
+  type Value,
+} from '../../../schemas/onnx/index.ts';
+import { type Traced, type TracedType, tracedValue } from './traced.ts';
 
 const scalars: Record<TracedType, (number: number) => TensorData> = {
   float32: (number) => ({ type: 'float32', dims: [], data: Float32Array.of(number) }),
@@ -67,31 +21,42 @@ interface Maker {
 /** Writes a graph in which equal nodes are shared. */
 export class Recorder {
   readonly graph: Graph;
+  /** Recorders of the bodies of loops in this graph. */
+  readonly bodies: Recorder[] = [];
   readonly #known = new Map<string, Value>();
-  readonly #shapes = new Map<string, readonly number[]>();
+  /** Shapes of values, of the graphs around too. */
+  readonly #shapes: Map<string, readonly number[]>;
   readonly #scalars = new Map<string, number>();
+  /** In the body of a loop: computes for all times at once what needs nothing of the step before, if it can. */
+  ofAllTimes:
+    | ((op: string, inputs: readonly Value[], attributes: Attributes) => Value | undefined)
+    | undefined;
+  /** The numbers of lists of integers, which the outermost graph holds. */
+  readonly #lists = new Map<string, readonly number[]>();
   /** What made each value. */
   readonly #makers = new Map<string, Maker>();
   /** The recorder of the graph around, where this one writes the body of a loop. */
   readonly #parent: Recorder | undefined;
   /** Values of the graph that are not of the one around: its inputs and what its nodes make. */
   readonly #own = new Set<string>();
-  #bodies = 0;
   #inputs = 0;
 
   constructor(graph: Graph, parent?: Recorder) {
     this.graph = graph;
     this.#parent = parent;
+    this.#shapes = parent ? parent.#shapes : new Map();
   }
 
   /** Writes the body of a loop, which sees the values of this graph. */
   body(): Recorder {
-    return new Recorder(new Graph(`${this.graph.name}.body${this.#bodies++}`, this.graph), this);
+    const body = new Recorder(new Graph(`${this.graph.name}.body${this.bodies.length}`, this.graph), this);
+    this.bodies.push(body);
+    return body;
   }
 
   /** A further input of the graph. */
-  input(shape: readonly number[]): Traced {
-    const value = this.graph.input(`${this.graph.name}.input${this.#inputs++}`, 'float32', shape);
+  input(shape: readonly number[], name = `${this.graph.name}.input${this.#inputs++}`): Traced {
+    const value = this.graph.input(name, 'float32', shape);
     this.#own.add(value);
     this.#shapes.set(value, shape);
     return tracedValue(value, shape, 'float32');
@@ -112,6 +77,32 @@ export class Recorder {
     });
   }
 
+  /** A further output, of that shape, of the node that makes the value already. */
+  extended(value: Value, shape: readonly number[]): Traced {
+    const { nodes } = this.graph;
+    const output = `${value}.more${this.#inputs++}` as Value;
+    const widened = (node: Node): Node => ({ ...node, outputs: node.outputs.concat(output) });
+    this.graph.replace({
+      nodes: nodes.map((node) => (node.outputs.includes(value) ? widened(node) : node)),
+    });
+    this.#own.add(output);
+    this.#shapes.set(output, shape);
+    return tracedValue(output, shape, 'float32');
+  }
+
+  /** A further sequence for the Scan that makes the value. */
+  read(value: Value, sequence: Value): void {
+    this.graph.replace({
+      nodes: this.graph.nodes.map((node) => {
+        const count = node.attributes.get('num_scan_inputs');
+        if (!node.outputs.includes(value) || count?.type !== 'int') return node;
+        const attributes = new Map(node.attributes);
+        attributes.set('num_scan_inputs', { ...count, value: Number(count.value) + 1 });
+        return { ...node, inputs: [...node.inputs, sequence], attributes };
+      }),
+    });
+  }
+
   /** A node with one output, or the earlier node that computes the same. */
   node(op: string, inputs: readonly Value[], attributes: Attributes = {}): Value {
     // What is the same at every step is computed once, before the loop.
@@ -120,7 +111,7 @@ export class Recorder {
     const key = `${op}(${inputs.join()})${JSON.stringify(attributes)}`;
     const known = this.#known.get(key);
     if (known) return known;
-    const value = this.graph.node(op, inputs, attributes);
+    const value = this.ofAllTimes?.(op, inputs, attributes) ?? this.graph.node(op, inputs, attributes);
     this.#known.set(key, value);
     this.#makers.set(value, { op, inputs });
     this.#own.add(value);
@@ -142,9 +133,13 @@ export class Recorder {
 
   /** The tensor as a value of its full shape. */
   value({ content, shape, type }: Traced): Value {
-    if (content.kind === 'value') return this.#times(content.value, content.factor);
+    if (content.kind === 'value') {
+      const value = this.#times(content.value, content.factor);
+      if (!content.own) return value;
+      return this.#tracedValue('Expand', [value, this.integers(shape)], shape);
+    }
     const scalar = this.scalar(content.number, type);
-    return shape.length === 0 ? scalar : this.node('Expand', [scalar, this.integers(shape)]);
+    return shape.length === 0 ? scalar : this.#tracedValue('Expand', [scalar, this.integers(shape)], shape);
   }
 
   /** The tensor as a value that broadcasts to its shape: cheaper where it holds one number everywhere. */
@@ -186,9 +181,25 @@ export class Recorder {
     return value;
   }
 
+  #tracedValue(op: string, inputs: readonly Value[], shape: readonly number[]): Value {
+    const value = this.node(op, inputs);
+    this.#shapes.set(value, shape);
+    return value;
+  }
+
+  /** Whether the value is of this graph, and not of one around. */
+  owns(value: string): boolean {
+    return this.#own.has(value);
+  }
+
+  /** Takes a value of a graph around for one of this graph, so that nothing made of it is computed before the loop. */
+  claim(value: Value): void {
+    this.#own.add(value);
+  }
+
   /** The shape of a value that a kernel computed. */
   shape(value: string): readonly number[] | undefined {
-    return this.#shapes.get(value) ?? this.#parent?.shape(value);
+    return this.#shapes.get(value);
   }
 
   /** The number of a scalar constant. */
@@ -199,11 +210,24 @@ export class Recorder {
   /** A list of integers, as ONNX wants shapes and axes. */
   integers(list: readonly number[]): Value {
     if (this.#parent) return this.#parent.integers(list);
-    return this.graph.constant({
+    const value = this.graph.constant({
       type: 'int64',
       dims: [list.length],
       data: BigInt64Array.from(list, BigInt),
     });
+    this.#lists.set(value, list);
+    return value;
+  }
+
+  /** The numbers of a list of integers. */
+  listOf(value: string): readonly number[] | undefined {
+    return this.#parent ? this.#parent.listOf(value) : this.#lists.get(value);
+  }
+
+  /** What a value is made of, if that operator made it. */
+  madeBy(value: string, op: string): readonly Value[] | undefined {
+    const maker = this.#maker(value);
+    return maker?.op === op ? maker.inputs : undefined;
   }
 
   #maker(value: string): Maker | undefined {

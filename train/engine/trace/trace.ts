@@ -4,7 +4,9 @@ import type { Shapes, StepFunction, Tensors } from '../../step.ts';
 import { registerGradients } from '../gradients.ts';
 import { recordWith, type TraceDoors } from './backend.ts';
 import { fuseProducts } from './fuse.ts';
-import { Recorder, tracedValue } from './recorder.ts';
+import { order } from './order.ts';
+import { Recorder } from './recorder.ts';
+import { dropUnreadSlices } from './slices.ts';
 
 /** A training step as one ONNX graph, and how to feed it. */
 export interface TracedStep {
@@ -38,7 +40,10 @@ export async function traceStep(
   let outputs = {} as Pick<TracedStep, 'nextState' | 'reports' | 'gradients'>;
 
   await recordWith(recorder, (doors) => {
-    const result = step.run(inputTensors(graph, step.state, doors), inputTensors(graph, step.feeds, doors));
+    const result = step.run(
+      inputTensors(recorder, step.state, doors),
+      inputTensors(recorder, step.feeds, doors),
+    );
     const publish = (tensors: Tensors, names: readonly string[]) =>
       publishTensors(recorder, doors, tensors, names);
     outputs = {
@@ -50,7 +55,12 @@ export async function traceStep(
     tf.dispose(result.reports as tf.NamedTensorMap);
   });
 
+  // The body of a loop may read what only its gradient has asked for.
+  order(graph);
   removeUnused(graph);
+  dropUnreadSlices(graph);
+  removeUnused(graph);
+  for (const body of recorder.bodies) fuseProducts(body.graph, body);
   fuseProducts(graph, recorder);
   const read = new Set<string>(graph.nodes.flatMap(valuesRead));
   graph.replace({ inputs: graph.inputs.filter(({ name }) => read.has(name)) });
@@ -62,11 +72,10 @@ export async function traceStep(
   };
 }
 
-function inputTensors(graph: Graph, shapes: Shapes, doors: TraceDoors): Tensors {
+function inputTensors(recorder: Recorder, shapes: Shapes, doors: TraceDoors): Tensors {
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
-      const value = graph.input(name, 'float32', shape);
-      return [name, doors.tensor(tracedValue(value, shape, 'float32'))];
+      return [name, doors.tensor(recorder.input(shape, name))];
     }),
   );
 }

@@ -1,4 +1,5 @@
-import { factorOf, scaled, splat, splatOf, type Traced, unscaled } from '../recorder.ts';
+import { sizeOf } from '../../../../schemas/layer.ts';
+import { compact, factorOf, scaled, splat, splatOf, stretched, type Traced, unscaled } from '../traced.ts';
 import { binary, unary } from './elementwise.ts';
 import { type Kernel, type KernelTable, operand } from './kernel.ts';
 
@@ -11,13 +12,29 @@ function parted(x: Traced): { readonly number: number; readonly rest: Traced } {
     : { number: known, rest: splat(1, x.shape, x.type) };
 }
 
-/** An operation on the rests, and the number of its result. */
+/** By how many times smaller an operand is than the other to take over what that one would be multiplied by. */
+const SMALL = 16;
+
+const isSmall = (x: Traced, beside: Traced): boolean =>
+  x.content.kind === 'value' && sizeOf(compact(x).shape) * SMALL <= sizeOf(compact(beside).shape);
+
+/**
+ * An operation on the rests, and the number of its result. A small operand takes the number over for next to nothing,
+ * so that no one has to multiply the result by it.
+ *
+ * @param onRight what the right operand is multiplied by for the result to be multiplied by a number
+ */
 const ofParts =
-  (plain: Kernel, numberOf: (f: number, g: number) => number): Kernel =>
+  (plain: Kernel, numberOf: (f: number, g: number) => number, onRight: (number: number) => number): Kernel =>
   (recorder, operands, attributes) => {
-    const a = parted(operand(operands, 'a'));
-    const b = parted(operand(operands, 'b'));
-    return scaled(plain(recorder, { a: a.rest, b: b.rest }, attributes), numberOf(a.number, b.number));
+    const { number: f, rest: a } = parted(operand(operands, 'a'));
+    const { number: g, rest: b } = parted(operand(operands, 'b'));
+    const number = numberOf(f, g);
+    if (number !== 1 && isSmall(b, a)) {
+      return plain(recorder, { a, b: scaled(b, onRight(number)) }, attributes);
+    }
+    if (number !== 1 && isSmall(a, b)) return plain(recorder, { a: scaled(a, number), b }, attributes);
+    return scaled(plain(recorder, { a, b }, attributes), number);
   };
 
 /** f a ± f b = f (a ± b), and f a ± (−f) b = f (a ∓ b); other numbers are multiplied in before. */
@@ -44,10 +61,12 @@ export const arithmetic: KernelTable = {
   Multiply: ofParts(
     binary('Mul', (a, b) => a * b, { neutral: 1, absorbing: 0 }),
     (f, g) => f * g,
+    (number) => number,
   ),
   RealDiv: ofParts(
     binary('Div', (a, b) => a / b, { neutralRight: 1 }),
     (f, g) => f / g,
+    (number) => 1 / number,
   ),
 
   Neg: (recorder, operands, attributes) => {
@@ -60,7 +79,13 @@ export const arithmetic: KernelTable = {
     const x = operand(operands, 'x');
     const known = splatOf(x);
     if (known !== undefined) return splat(known * known, x.shape, x.type);
-    const value = recorder.value(unscaled(x));
-    return scaled(recorder.traced('Mul', [value, value], {}, x.shape, x.type), factorOf(x) ** 2);
+    const value = recorder.broadcastable(unscaled(x));
+    const root = recorder.madeBy(value, 'Sqrt');
+    if (root?.[0]) {
+      const content = { ...unscaled(x).content, value: root[0] } as Traced['content'];
+      return scaled({ ...x, content }, factorOf(x) ** 2);
+    }
+    const square = recorder.traced('Mul', [value, value], {}, compact(x).shape, x.type);
+    return scaled(stretched(square, x.shape), factorOf(x) ** 2);
   },
 };

@@ -1,5 +1,7 @@
-import { backend_util, util } from '@tensorflow/tfjs-core';
-import { type Recorder, splat, splatOf, type Traced, type TracedType } from '../recorder.ts';
+import { backend_util } from '@tensorflow/tfjs-core';
+import type { Attributes } from '../../../../schemas/onnx/index.ts';
+import { type Recorder } from '../recorder.ts';
+import { compact, splat, splatOf, stretched, type Traced, type TracedType } from '../traced.ts';
 import { type Kernel, type KernelTable, operand } from './kernel.ts';
 
 type Unary = (x: number) => number;
@@ -12,8 +14,22 @@ export const unary =
     const x = operand(operands, 'x');
     const known = splatOf(x);
     if (known !== undefined) return splat(compute(known), x.shape, x.type);
-    return recorder.traced(op, [recorder.value(x)], {}, x.shape, x.type);
+    return mapped(recorder, op, x);
   };
+
+/** An operator on every number of a tensor. */
+function mapped(
+  recorder: Recorder,
+  op: string,
+  x: Traced,
+  { attributes = {}, type = x.type }: { attributes?: Attributes; type?: TracedType } = {},
+): Traced {
+  const { shape } = compact(x);
+  return stretched(recorder.traced(op, [recorder.broadcastable(x)], attributes, shape, type), x.shape);
+}
+
+/** The shape that a tensor needs to be broadcast from. */
+const smallShape = (x: Traced): number[] => (splatOf(x) === undefined ? [...compact(x).shape] : []);
 
 interface BinaryRules {
   /** Type of the result, if not that of the operands. */
@@ -39,24 +55,13 @@ export const binary =
       return splat(rules.absorbing, shape, type);
     }
     if (right !== undefined && (right === rules.neutral || right === rules.neutralRight))
-      return expand(recorder, a, shape);
-    if (left !== undefined && left === rules.neutral) return expand(recorder, b, shape);
-    return recorder.traced(op, broadcastOperands(recorder, a, b, shape), {}, shape, type);
+      return stretched(a, shape);
+    if (left !== undefined && left === rules.neutral) return stretched(b, shape);
+    // Computed as small as the operands are; what repeats them is left to whoever reads the result.
+    const own = backend_util.assertAndGetBroadcastShape(smallShape(a), smallShape(b));
+    const operandsOf = [recorder.broadcastable(a), recorder.broadcastable(b)];
+    return stretched(recorder.traced(op, operandsOf, {}, own, type), shape);
   };
-
-/** A known number needs no memory of its own where the other operand already has the full shape. */
-function broadcastOperands(recorder: Recorder, a: Traced, b: Traced, shape: readonly number[]) {
-  const full = (x: Traced) => splatOf(x) === undefined && util.arraysEqual([...x.shape], [...shape]);
-  return [
-    full(b) ? recorder.broadcastable(a) : recorder.value(a),
-    full(a) ? recorder.broadcastable(b) : recorder.value(b),
-  ];
-}
-
-function expand(recorder: Recorder, x: Traced, shape: readonly number[]): Traced {
-  if (util.arraysEqual([...x.shape], [...shape])) return x;
-  return recorder.traced('Expand', [recorder.value(x), recorder.integers(shape)], {}, shape, x.type);
-}
 
 const bool = { result: 'bool' } as const;
 const flag = (truth: boolean): number => (truth ? 1 : 0);
@@ -84,10 +89,7 @@ export const elementwise: KernelTable = {
   Softplus: unary('Softplus', softplus),
 
   // No number function of JavaScript computes erf, and no step takes it of a known number.
-  Erf: (recorder, operands) => {
-    const x = operand(operands, 'x');
-    return recorder.traced('Erf', [recorder.value(x)], {}, x.shape, x.type);
-  },
+  Erf: (recorder, operands) => mapped(recorder, 'Erf', operand(operands, 'x')),
 
   AddN: (recorder, operands) => {
     const terms = Object.values(operands);
@@ -113,6 +115,6 @@ export const elementwise: KernelTable = {
       const number = dtype === 'bool' ? flag(known !== 0) : Math.trunc(known);
       return splat(number, x.shape, dtype as TracedType);
     }
-    return recorder.traced('Cast', [recorder.value(x)], { to }, x.shape, dtype as TracedType);
+    return mapped(recorder, 'Cast', x, { attributes: { to }, type: dtype as TracedType });
   },
 };

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Recorder, Traced } from '../recorder.ts';
+import type { Recorder } from '../recorder.ts';
+import type { Traced } from '../traced.ts';
 
 /** Operands of a kernel by the names that tfjs gives them. */
 export type Operands = Readonly<Record<string, Traced>>;
@@ -9,8 +10,8 @@ export type KernelAttributes = Readonly<Record<string, unknown>>;
 
 /** What a kernel needs whose body is itself a function of tfjs operations. */
 export interface Tracing {
-  tensor(traced: Traced): tf.Tensor;
-  traced(tensor: tf.Tensor): Traced;
+  readonly tensor: (traced: Traced) => tf.Tensor;
+  readonly traced: (tensor: tf.Tensor) => Traced;
   /** Runs a function whose operations another recorder writes. */
   within<T>(recorder: Recorder, run: () => T): T;
 }

@@ -1,6 +1,6 @@
 import { backend_util } from '@tensorflow/tfjs-core';
 import { float } from '../../../../schemas/onnx/index.ts';
-import { factorOf, scaled, unscaled } from '../recorder.ts';
+import { factorOf, scaled, unscaled } from '../traced.ts';
 import { type KernelTable, operand } from './kernel.ts';
 
 export const matrix: KernelTable = {

@@ -1,5 +1,6 @@
 import { util } from '@tensorflow/tfjs-core';
-import { as, factorOf, type Recorder, scaled, type Traced, unscaled } from '../recorder.ts';
+import { type Recorder } from '../recorder.ts';
+import { as, compact, factorOf, scaled, stretched, type Traced, unscaled } from '../traced.ts';
 import { type Kernel, type KernelAttributes, type KernelTable, operand } from './kernel.ts';
 
 /** The axes a reduction runs over, and the shapes of its result with and without them. */
@@ -13,7 +14,23 @@ function reducedShapes(x: Traced, { axis, reductionIndices, keepDims }: KernelAt
 const reduction =
   (op: string): Kernel =>
   (recorder: Recorder, operands, attributes) => {
-    const x = operand(operands, 'x');
+    const given = operand(operands, 'x');
+    const small = compact(given);
+    // What is repeated is reduced once: a sum then counts it as often as it is there.
+    if (small !== given && small.shape.length === given.shape.length) {
+      const { axes, shape } = reducedShapes(given, attributes);
+      const times = axes.reduce(
+        (all, axis) => all * ((given.shape[axis] ?? 1) / (small.shape[axis] ?? 1)),
+        1,
+      );
+      const reduced = reduction(op)(
+        recorder,
+        { x: small },
+        { ...attributes, axis: axes, reductionIndices: axes },
+      );
+      return stretched(op === 'ReduceSum' ? scaled(reduced, times) : reduced, shape);
+    }
+    const x = given;
     const { axes, shape } = reducedShapes(x, attributes);
     const keepdims = attributes.keepDims ? 1 : 0;
     // Over axes of size 1 there is nothing to reduce.

@@ -1,5 +1,15 @@
 import { util } from '@tensorflow/tfjs-core';
-import { as, factorOf, scaled, splat, splatOf, type TracedType, unscaled } from '../recorder.ts';
+import {
+  as,
+  compact,
+  factorOf,
+  scaled,
+  splat,
+  splatOf,
+  stretched,
+  type TracedType,
+  unscaled,
+} from '../traced.ts';
 import { type KernelTable, operand } from './kernel.ts';
 
 /** Kernels that make or rearrange numbers and compute none. */
@@ -16,6 +26,14 @@ export const shaping: KernelTable = {
     const x = operand(operands, 'x');
     const shape = util.inferFromImplicitShape(attributes.shape as number[], util.sizeFromShape([...x.shape]));
     if (splatOf(x) !== undefined || util.arraysEqual(shape, [...x.shape])) return as(x, shape);
+    const small = compact(x);
+    if (small !== x && util.sizeFromShape([...small.shape]) === 1) {
+      // One number everywhere, whatever the shape.
+      const number = [recorder.value(unscaled(small)), recorder.integers([])];
+      const scalar =
+        small.shape.length === 0 ? unscaled(small) : recorder.traced('Reshape', number, {}, [], x.type);
+      return scaled(stretched(scalar, shape), factorOf(x));
+    }
     const operandsOf = [recorder.value(unscaled(x)), recorder.integers(shape)];
     return scaled(recorder.traced('Reshape', operandsOf, {}, shape, x.type), factorOf(x));
   },

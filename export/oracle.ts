@@ -60,8 +60,6 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
       values.map((value, index) => round(how(value, by.data[index % length] as number))),
     );
   };
-  const times = (a: number, b: number): number => a * b;
-  const plus = (a: number, b: number): number => a + b;
 
   /** Signals added in the unit of the finer one, so that whole numbers stay whole. */
   const addSignals = (x: Plain, y: Plain): Plain => {
@@ -173,6 +171,9 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
     },
   };
 }
+
+const times = (a: number, b: number): number => a * b;
+const plus = (a: number, b: number): number => a + b;
 
 const overTime: Record<OverTime, (values: readonly number[]) => number> = {
   mean: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,

@@ -4,8 +4,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { defineModel, dense, readout } from '../schemas/index.ts';
 import type { LearnedTensor } from '../schemas/posterior.ts';
+import { Random } from '../schemas/random.ts';
 import { useBackend } from '../train/engine/backends.ts';
 import type { Engine, PreparedStep, State } from '../train/engine/engine.ts';
+import { registerGradients } from '../train/engine/gradients.ts';
 import { onnxEngine } from '../train/engine/onnx.ts';
 import { tfjsEngine } from '../train/engine/tfjs.ts';
 import { kernels } from '../train/engine/trace/kernels/index.ts';
@@ -16,7 +18,7 @@ import { stepOf } from '../train/train.ts';
 import { trainingOptionsSchema } from '../train/options.ts';
 import { networkFor, patternData } from './support/data.ts';
 import { lineOf } from './support/error-line.ts';
-import { relativeDifference } from './support/numbers.ts';
+import { gaussians, numbersOf, relativeDifference } from './support/numbers.ts';
 import { type Choices, randomFeeds, scalarsAt, smallState, smallStep } from './support/training.ts';
 
 interface Candidate {
@@ -277,6 +279,28 @@ describe('a backend of tfjs', () => {
       const used = Object.keys(kernels).filter((kernel) => tfjs.has(kernel));
       expect(used.length).toBeGreaterThan(20);
       expect(used.filter((kernel) => !has.has(kernel))).toEqual([]);
+    });
+
+    test.each([
+      ['same', 1],
+      ['same', 2],
+      ['valid', 2],
+    ] as const)('has the gradient of a convolution by its filter: %s, stride %i', async (pad, stride) => {
+      const random = Random.fromSeed(1, 'planes');
+      const [x, filter] = [gaussians(2 * 7 * 6 * 3, random), gaussians(3 * 2 * 3 * 4, random)];
+      const gradientOn = async (backend: string): Promise<number[]> => {
+        await useBackend(backend);
+        registerGradients();
+        return numbersOf(() => {
+          const plane = tf.tensor4d(x, [2, 7, 6, 3]);
+          return tf.grad((given) => tf.sum(tf.square(tf.conv2d(plane, given as tf.Tensor4D, stride, pad))))(
+            tf.tensor4d(filter, [3, 2, 3, 4]),
+          );
+        });
+      };
+      expect(relativeDifference(await gradientOn(candidate.backend!), await gradientOn('cpu'))).toBeLessThan(
+        1e-5,
+      );
     });
   });
 

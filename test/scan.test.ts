@@ -36,7 +36,7 @@ const outputsOf = (x: Tensors, options: ProductOptions): tf.Tensor[] =>
   scan(bodyOf(options), {
     constants: [x.weight!, x.scale!],
     initial: [tf.zeros([BATCH, UNITS]), tf.zeros([BATCH, UNITS])],
-    sequences: [x.input!, x.other!, tf.fill([TIMES, BATCH, INPUTS], 0.5)],
+    sequences: [x.input!, x.other!, tf.mul(tf.ones([TIMES, BATCH, INPUTS]), 0.5)],
   });
 
 function weighed(x: Tensors, options: ProductOptions): tf.Tensor {

@@ -128,7 +128,7 @@ export function scanMoments(
 
 /** A field that all examples share, for each of them, so that it can be one of the outputs of all times. */
 const perExample = (field: tf.Tensor, { rank, shape: [batch = 1] }: tf.Tensor): tf.Tensor =>
-  field.rank === rank ? field : tf.mul(field, tf.ones([batch, ...new Array<number>(rank - 1).fill(1)]));
+  field.rank === rank ? field : tf.mul(field, tf.ones([batch, ...Array.from({ length: rank - 1 }, () => 1)]));
 
 /** The fields of an input that have a time axis, as [time, batch, …], and the form of one slice. */
 function inTime(input: Moments, steps: number) {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { reasonOf, UserError } from '../../schemas/errors.ts';
+import { completeKernels } from './composed-kernels.ts';
 
 /** How a tfjs backend comes by its threads. */
 interface Backend {
@@ -71,6 +72,7 @@ async function load(name: string, threads: number | undefined): Promise<void> {
         'install the same version of both',
     );
   }
+  completeKernels(name);
   threadsWhenLoaded.set(name, threads);
 }
 

@@ -24,7 +24,7 @@ function mapped(
   x: Traced,
   { attributes = {}, type = x.type }: { attributes?: Attributes; type?: TracedType } = {},
 ): Traced {
-  const { shape } = compact(x);
+  const shape = smallShape(x);
   return stretched(recorder.traced(op, [recorder.broadcastable(x)], attributes, shape, type), x.shape);
 }
 

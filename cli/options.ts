@@ -31,7 +31,10 @@ export interface DataOptions {
 
 export const addData = (command: Command): Command =>
   command
-    .requiredOption('--data <kind>', 'Labelled examples: mnist, or idx:FOLDER for IDX files of your own')
+    .requiredOption(
+      '--data <kind>',
+      'Labelled examples: mnist, idx:FOLDER, cifar10:FOLDER, frames:FOLDER, npy:FOLDER, shd:PATH, ssc:PATH, nmnist:PATH, dvs-gesture:FOLDER; docs/data.md',
+    )
     .option('--limit <count>', 'Take only the first so many examples', count);
 
 export const addThreads = (command: Command): Command =>

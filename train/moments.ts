@@ -11,7 +11,6 @@ import {
   varianceOfConvolution,
   widened,
 } from './plane-moments.ts';
-import { scaledMean, sumOf } from './scaled-sum.ts';
 import { scanMoments } from './scan-moments.ts';
 
 /**
@@ -94,12 +93,12 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
   };
 
   return {
-    linear: (x, weight) =>
-      sumOf(x.mean, weight.mean, product, {
-        ...(weight.variance && { variance: varianceOfSum(product, x, weight.variance) }),
-        ...(weight.variance &&
-          span === 'sequence' && { deviation: deviationOfSum(x, weight, weight.variance, steps, noise) }),
-      }),
+    linear: (x, weight) => ({
+      mean: product(x.mean, weight.mean),
+      ...(weight.variance && { variance: varianceOfSum(product, x, weight.variance) }),
+      ...(weight.variance &&
+        span === 'sequence' && { deviation: deviationOfSum(x, weight, weight.variance, steps, noise) }),
+    }),
 
     conv2d: (x, weight, how) => ({
       mean: meanOfConvolution(x, weight, how),
@@ -118,7 +117,7 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
     multiply: (x, factor) => {
       const by = typeof factor === 'number' ? tf.scalar(factor) : factor.mean;
       const keeps = typeof factor !== 'number' && factor.scalesMeanOnly;
-      return { mean: scaledMean(x, by), ...(keeps ? spreadOf(x) : scaledSpread(x, by)) };
+      return { mean: tf.mul(x.mean, by), ...(keeps ? spreadOf(x) : scaledSpread(x, by)) };
     },
 
     add: (x, term) => {

@@ -33,7 +33,7 @@ const inOneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' '
 export async function runProgram(args: readonly string[]): Promise<number> {
   const program = new Command('bitspike')
     .description(
-      'Trains binary Bayesian neural networks, exports them as ONNX at one bit per weight, runs them.',
+      'Trains binary and spiking Bayesian neural networks, exports them as ONNX at one bit per weight, runs them.',
     )
     .version(version, '-V, --version', 'Print the version')
     .helpOption('-h, --help', 'Show this help')

@@ -220,7 +220,7 @@ test('shd-small trains on recordings, and its network can be exported', async ()
   });
   expect(reports).toHaveLength(2);
   expect(reports.every(Number.isFinite)).toBe(true);
-  expect(posterior).toMatchObject({ family: 'bernoulli', temperature: 0.05 });
+  expect(posterior).toMatchObject({ family: 'bernoulli', temperature: 0.1 });
   expect(toOnnx(freeze(posterior)).length).toBeGreaterThan(380_928 / 8);
 });
 

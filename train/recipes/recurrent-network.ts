@@ -1,6 +1,7 @@
 import { timeFrames } from '../../schemas/encoders/index.ts';
 import { sizeOf } from '../../schemas/layer.ts';
 import { dense } from '../../schemas/layers/dense.ts';
+import type { lif } from '../../schemas/layers/lif.ts';
 import { readout } from '../../schemas/layers/readout.ts';
 import { recurrent } from '../../schemas/layers/recurrent.ts';
 import type { ModelDefinition } from '../../schemas/model.ts';
@@ -31,13 +32,21 @@ function inputOf(
 export function recurrentNetwork(
   recipe: string,
   data: DataFacts,
-  { steps, hidden }: { readonly steps: number; readonly hidden: readonly number[] },
+  {
+    steps,
+    hidden,
+    neuron = paperNeuron,
+  }: {
+    readonly steps: number;
+    readonly hidden: readonly number[];
+    readonly neuron?: ReturnType<typeof lif>;
+  },
 ): ModelDefinition {
   const spikes = requireKind(recipe, data, ['events', 'sequences']);
   return {
     ...inputOf(spikes, steps),
     layers: [
-      ...hidden.map((units) => recurrent({ units, neuron: paperNeuron })),
+      ...hidden.map((units) => recurrent({ units, neuron })),
       dense({ units: spikes.classes }),
       readout({ over: 'mean' }),
     ],

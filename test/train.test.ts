@@ -261,6 +261,12 @@ describe('what cannot be trained is refused in one line', () => {
       /^train: estimator\.mix: /,
     );
     expect(await lineOfTraining({ seed: -1 })).toMatch(/^train: seed: /);
+    expect(await lineOfTraining({ noise: 'sequence', estimator: { kind: 'surrogate' } })).toMatch(
+      /^train: noise 'sequence' draws weights, .* surrogate wants no noise: /,
+    );
+    expect(await lineOfTraining({ noise: 'sequence', estimator: { kind: 'gumbelSoftmax' } })).toMatch(
+      /wants logistic noise: /,
+    );
     expect(await lineOfTraining({ penalty: 'threshold' })).toMatch(/^train: penalty: .*membrane/);
     expect(await lineOfTraining({ optimiser: { kind: 'adam', beta1: 1 } })).toMatch(
       /^train: optimiser\.beta1: /,

@@ -177,7 +177,7 @@ function stepOptionsOf(
   if (options.noise === 'sequence' && estimator.noise !== 'gaussian') {
     throw new UserError(
       `train: noise 'sequence' draws weights, whose sums are Gaussian; the estimator ${estimator.name} wants ` +
-        `${estimator.noise} noise: take another, or noise 'step'`,
+        `${estimator.noise === 'none' ? 'no' : estimator.noise} noise: take another, or noise 'step'`,
     );
   }
   return {

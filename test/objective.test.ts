@@ -43,6 +43,29 @@ async function feedsOf(settings: TrainingSettings): Promise<{ step: StepFunction
   return { step, fed };
 }
 
+describe('the scale of the draw', () => {
+  test('multiplies the noise that is fed, step by step, and nothing else', async () => {
+    const options = { epochs: 1, batchSize: 6, seed: 1 };
+    const { step, fed: plain } = await feedsOf(options);
+    const { fed: faded } = await feedsOf({
+      ...options,
+      drawScale: { shape: 'linear', from: 1, to: 0, start: 0, end: 0.5 },
+    });
+    expect(step.noises.length).toBeGreaterThan(1);
+    // Four steps: at 0, ¼, ½ and ¾ of the training.
+    for (const [index, factor] of [1, 0.5, 0, 0].entries()) {
+      for (const [name, values] of Object.entries(plain[index]!)) {
+        const scaled = step.noises.includes(name) ? values.map((value) => value * factor) : values;
+        // −0 is as good as 0.
+        expect(
+          faded[index]![name]!.map((value) => value + 0),
+          name,
+        ).toEqual(scaled.map((value) => value + 0));
+      }
+    }
+  });
+});
+
 describe('label smoothing', () => {
   test('moves part of every target evenly to all classes', async () => {
     const options = { epochs: 1, batchSize: 6, seed: 1 };

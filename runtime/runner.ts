@@ -1,0 +1,44 @@
+/** Numbers with a shape, in the memory of this program. */
+export interface HostTensor {
+  readonly type: 'uint8' | 'int8' | 'int32' | 'int64' | 'float32' | 'bool';
+  readonly dims: readonly number[];
+  readonly data: Uint8Array | Int8Array | Int32Array | BigInt64Array | Float32Array;
+}
+
+export type HostTensors = Readonly<Record<string, HostTensor>>;
+
+/** A model, opened on one device: what everything above it needs of onnxruntime, and of any other engine. */
+export interface Runner {
+  /** Names of the graph's outputs. */
+  readonly outputs: readonly string[];
+
+  /** The outputs that were asked for. The caller may keep them. */
+  run(feeds: HostTensors, outputs: readonly string[]): Promise<HostTensors>;
+
+  /** The same without waiting, where the device computes in this very thread. */
+  runNow?(feeds: HostTensors, outputs: readonly string[]): HostTensors;
+
+  /** Frees the memory of the model. */
+  release(): Promise<void>;
+}
+
+export interface RunnerOptions {
+  /** Threads that compute one operator; by default all cores. */
+  readonly threads?: number;
+  /** Seconds after which opening gives up. */
+  readonly timeout?: number;
+}
+
+/** Whether a device can be used here. */
+export type Availability =
+  | { readonly available: true; readonly detail: string }
+  | { readonly available: false; readonly why: string; readonly remedy: string };
+
+/** One place where networks run: a file in `devices/`, loaded when it is named. */
+export interface DeviceModule {
+  /** @param what names the model in errors @throws UserError when the device is not there or refuses the model */
+  open(model: Uint8Array, options: RunnerOptions, what: string): Promise<Runner>;
+
+  /** Looks, without side effects that outlive the call. */
+  probe(): Promise<Availability>;
+}

@@ -54,10 +54,22 @@ describe('frames of a camera', () => {
     expect(encode(countFrames({ steps: 2, channels: 'last', downsample: 4 }), flat).shape).toEqual([3, 2]);
   });
 
-  test('of events of no camera', async () => {
+  test('of channels on one axis', async () => {
     const sound = { ...events, shape: [70] };
-    expect(await lineOf(() => encode(timeFrames({ steps: 1, duration: 1, downsample: 2 }), sound))).toBe(
-      'timeFrames: downsample and channels are for events of [rows, columns] or [polarities, rows, columns], these are of [70]; leave them out',
+    const frames = encode(timeFrames({ steps: 4, duration: 1, downsample: 4 }), sound);
+    const whole = encode(timeFrames({ steps: 4, duration: 1 }), sound);
+    expect(frames.shape).toEqual([18]);
+    const expected = new Float32Array(4 * 18);
+    whole.values.forEach((count, place) => {
+      expected[Math.floor(place / 70) * 18 + Math.floor((place % 70) / 4)]! += count;
+    });
+    expect([...frames.values]).toEqual([...expected]);
+    expect(await lineOf(() => encode(timeFrames({ steps: 1, duration: 1, channels: 'last' }), sound))).toBe(
+      'timeFrames: channels is for events of [rows, columns] or [polarities, rows, columns], these are of [70]; leave it out',
+    );
+    const none = { ...events, shape: [2, 5, 7, 1] };
+    expect(await lineOf(() => encode(timeFrames({ steps: 1, duration: 1, downsample: 2 }), none))).toBe(
+      'timeFrames: downsample and channels are for events of [rows, columns] or [polarities, rows, columns], these are of [2, 5, 7, 1]; leave them out',
     );
   });
 });

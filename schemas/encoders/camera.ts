@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { type Shape, sizeOf } from '../layer.ts';
 
-/** How frames of an event camera are laid out: options of both kinds of event frames. */
+/** How event frames are laid out: options of both kinds. */
 export const cameraOptions = {
   downsample: z.int().positive().exactOptional().meta({
-    description: 'Rows, and columns, of a camera that one of a frame stands for; events in them go together.',
+    description:
+      'Rows, and columns, of a camera that one of a frame stands for, or channels where they are one axis; their events go together.',
   }),
   channels: z.enum(['first', 'last']).exactOptional().meta({
     description: 'Axes of a frame: [polarities, rows, columns] as of events; last puts the polarities there.',
@@ -20,14 +21,15 @@ interface Layout {
 const isAsGiven = ({ downsample = 1, channels = 'first' }: Layout): boolean =>
   downsample === 1 && channels === 'first';
 
-/** The shape of a frame. @throws UserError where the events are no camera's and a layout is asked for */
+/** The shape of a frame. @throws UserError where the events have no axes that a layout is asked for */
 export function frameShape(kind: string, layout: Layout, shape: Shape): Shape {
   if (isAsGiven(layout)) return shape;
   const { downsample = 1, channels } = layout;
+  if (shape.length === 1 && channels !== 'last') return [Math.ceil(sizeOf(shape) / downsample)];
   if (shape.length !== 2 && shape.length !== 3) {
     throw new UserError(
-      `${kind}: downsample and channels are for events of [rows, columns] or [polarities, rows, columns], ` +
-        `these are of [${shape.join(', ')}]; leave them out`,
+      `${kind}: ${shape.length === 1 ? 'channels is' : 'downsample and channels are'} for events of [rows, columns] or ` +
+        `[polarities, rows, columns], these are of [${shape.join(', ')}]; leave ${shape.length === 1 ? 'it' : 'them'} out`,
     );
   }
   const plane = shape.slice(-2).map((size) => Math.ceil(size / downsample));
@@ -39,6 +41,9 @@ export function frameShape(kind: string, layout: Layout, shape: Shape): Shape {
 export function framePlaces(layout: Layout, shape: Shape): Uint32Array | undefined {
   if (isAsGiven(layout)) return undefined;
   const { downsample = 1, channels } = layout;
+  if (shape.length === 1) {
+    return Uint32Array.from({ length: sizeOf(shape) }, (_, channel) => Math.floor(channel / downsample));
+  }
   const [rows, columns] = shape.slice(-2) as [number, number];
   const [down, across] = [Math.ceil(rows / downsample), Math.ceil(columns / downsample)];
   const polarities = sizeOf(shape) / (rows * columns);

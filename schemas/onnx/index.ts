@@ -14,6 +14,7 @@ export {
   type UninterpretedAttribute,
 } from './attribute.ts';
 export { type DataArrays, type DataType, dataTypes } from './data-types.ts';
+export { sizeOfModel, type SplitModel, splitModel } from './external.ts';
 export {
   type Dimension,
   Graph,
@@ -30,8 +31,9 @@ export {
   type ModelOptions,
   type Opsets,
 } from './model.ts';
+export { outline, type OutlineOptions, type Section } from './outline.ts';
 export { removeUnused, valuesRead } from './passes.ts';
 export type { Rest } from './rest.ts';
-export { readModel, writeModel } from './serialise.ts';
+export { hasExternalData, readModel, writeModel } from './serialise.ts';
 export { type StoredFields, type StoredTensor, type Tensor, type TensorData, tensor } from './tensor.ts';
 export { tensorData } from './tensor-data.ts';

@@ -5,7 +5,13 @@ import type { Random } from '../schemas/random.ts';
 /** A parameter without uncertainty. A binary one holds −1 and +1. */
 export type FrozenTensor =
   | { readonly values: 'binary'; readonly shape: Shape; readonly data: Int8Array }
-  | { readonly values: 'real'; readonly shape: Shape; readonly data: Float32Array };
+  | {
+      readonly values: 'real';
+      readonly shape: Shape;
+      readonly data: Float32Array;
+      /** The first axis is time, and every step has its own part: [steps, channels]. */
+      readonly perStep?: true;
+    };
 
 /** A weight as its posterior has it: its learned parts by name. */
 export interface UncertainWeight {
@@ -18,7 +24,7 @@ export interface UncertainWeight {
 /** The weights of a layer, channels being their last axis, and the gain that multiplies their sums. */
 export interface UncertainLayer {
   readonly weights: readonly UncertainWeight[];
-  /** [channels] */
+  /** [channels], or [steps, channels] */
   readonly gain: Float32Array;
 }
 
@@ -59,34 +65,45 @@ const bernoulli = (temperature: number): Record<Way, Decide | undefined> => ({
 const gaussian: Record<Way, Decide> = {
   /** sign(μ), with the channel's mean |μ| as part of its gain. */
   mean: ({ weights, gain }) => {
-    const inputs = weights.reduce((sum, { part }) => sum + part('mu').length / gain.length, 0);
-    const sizes = new Float64Array(gain.length);
+    const channels = channelsOf(weights);
+    const inputs = weights.reduce((sum, { part }) => sum + part('mu').length / channels, 0);
+    const sizes = new Float64Array(channels);
     for (const { part } of weights) {
       part('mu').forEach((mu, index) => {
-        const channel = index % gain.length;
+        const channel = index % channels;
         sizes[channel] = (sizes[channel] as number) + Math.abs(mu);
       });
     }
     return {
       weights: weights.map(({ shape, part }) => signs(shape, part('mu'))),
-      gain: gain.map((factor, channel) => (factor * (sizes[channel] as number)) / inputs),
+      gain: gain.map((factor, index) => (factor * (sizes[index % channels] as number)) / inputs),
     };
   },
 
-  /** gain · μ + σ ε under a gain of 1: the posterior's noise is that of the current, which no gain scales. */
-  sample: ({ weights, gain }) => ({
-    weights: weights.map(({ shape, part, random }) => {
-      const stream = random();
-      const rho = part('rho');
-      const draw = (mu: number, index: number): number => {
-        // One ρ, one per channel or one per weight: the last axis counts fastest.
-        const sigma = softplus(rho[index % rho.length] as number);
-        return mu * (gain[index % gain.length] as number) + sigma * nextGaussian(stream);
-      };
-      return { values: 'real', shape, data: part('mu').map(draw) };
-    }),
-    gain: new Float32Array(gain.length).fill(1),
-  }),
+  /**
+   * gain · μ + σ ε under a gain of 1: the posterior's noise is that of the current, which no gain scales. One draw of
+   * the weights cannot have a mean of every step: it has that of the mean gain, and the gain of a step is over that.
+   */
+  sample({ weights, gain }) {
+    const channels = channelsOf(weights);
+    const means = meanOverSteps(gain, channels);
+    return {
+      weights: weights.map(({ shape, part, random }) => {
+        const stream = random();
+        const rho = part('rho');
+        const draw = (mu: number, index: number): number => {
+          // One ρ, one per channel or one per weight: the last axis counts fastest.
+          const sigma = softplus(rho[index % rho.length] as number);
+          return mu * (means[index % channels] as number) + sigma * nextGaussian(stream);
+        };
+        return { values: 'real', shape, data: part('mu').map(draw) };
+      }),
+      gain:
+        gain.length === channels
+          ? new Float32Array(channels).fill(1)
+          : gain.map((factor, index) => factor / (means[index % channels] || 1)),
+    };
+  },
 
   real: ({ weights, gain }) => ({
     weights: weights.map(({ shape, part }) => ({ values: 'real', shape, data: part('mu') })),
@@ -113,6 +130,17 @@ export function probabilitiesOfPlus(
     const size = Math.abs(gain[index % gain.length] as number);
     return normalCumulative((size * mu) / softplus(rho[index % rho.length] as number));
   });
+}
+
+const channelsOf = ([first]: readonly UncertainWeight[]): number => first?.shape.at(-1) as number;
+
+/** The gain of each channel, of those of every step the mean. @param gain [channels] or [steps, channels] */
+export function meanOverSteps(gain: Float32Array, channels: number): Float32Array {
+  if (gain.length === channels) return gain;
+  const means = new Float64Array(channels);
+  for (let index = 0; index < gain.length; index++)
+    means[index % channels] = (means[index % channels] as number) + (gain[index] as number);
+  return Float32Array.from(means, (sum) => (sum * channels) / gain.length);
 }
 
 /** +1 where both signs are as likely. */

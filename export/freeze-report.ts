@@ -1,5 +1,5 @@
 import { learnedTensor, type Posterior } from '../schemas/posterior.ts';
-import { probabilitiesOfPlus } from './decisions.ts';
+import { meanOverSteps, probabilitiesOfPlus } from './decisions.ts';
 import { type FreezeOptions, freeze, type Network } from './freeze.ts';
 import { layersOf } from './layers.ts';
 import { type FiringRates, recalibrate } from './recalibrate.ts';
@@ -61,7 +61,10 @@ export function signHistogram(posterior: Posterior): number[] {
   const counts = Array.from({ length: BINS }, () => 0);
   let total = 0;
   for (const { weights, gain } of layersOf(posterior.model)) {
-    const gains = learnedTensor(posterior, `${gain.name}.value`).data;
+    const gains = meanOverSteps(
+      learnedTensor(posterior, `${gain.name}.value`).data,
+      gain.shape.at(-1) as number,
+    );
     for (const { name } of weights) {
       const part = (of: string): Float32Array => learnedTensor(posterior, `${name}.${of}`).data;
       for (const probability of probabilitiesOfPlus(posterior, part, gains)) {

@@ -84,9 +84,11 @@ function freezeMember(posterior: Posterior, way: Way, randomOf: (name: string) =
     member[gain.name] = { values: 'real', shape: gain.shape, data: decided.gain };
   }
   // What is learned as a point stays what it is.
-  for (const [name, { role, shape }] of Object.entries(parametersOf(posterior.model))) {
+  for (const [name, { role, shape, perStep }] of Object.entries(parametersOf(posterior.model))) {
+    if (perStep && member[name]) member[name] = { ...member[name], perStep } as FrozenTensor;
     member[name] ??= {
       values: 'real',
+      ...(perStep && { perStep }),
       shape,
       data:
         role === 'decay'

@@ -1,7 +1,7 @@
 import { UserError } from '../schemas/errors.ts';
 import { type Shape, sizeOf } from '../schemas/layer.ts';
-import { Graph, type Value } from '../schemas/onnx/index.ts';
-import type { Convolution, Ops, OverTime, PoolKind, Reset, Scan } from '../schemas/ops.ts';
+import type { Graph, Value } from '../schemas/onnx/index.ts';
+import type { Convolution, OverTime, PoolKind, Reset, Scan } from '../schemas/ops.ts';
 import type { Window } from '../schemas/window.ts';
 import {
   arranged,
@@ -11,23 +11,24 @@ import {
   flattened,
   normalised,
   pooled,
-  stateShape,
   wholeSum,
   widened,
   windowAttributes,
 } from './graph-planes.ts';
 import type { Shared } from './graph-shared.ts';
+import { atEachStep, ofSteps } from './graph-steps.ts';
 import { currentOfSums, operators, wholeSpike } from './graph-sums.ts';
+import { readOverTime, scanned, type TimeWriter } from './graph-time.ts';
 import {
   channelShape,
   countsOf,
   EXACT,
-  integers,
+  FLOAT32,
   nameOf,
   parameter,
+  planeOf,
   scalar,
   UINT8,
-  type Writer,
 } from './graph-values.ts';
 import {
   type AffineStep,
@@ -46,9 +47,13 @@ import {
  * Sums of whole inputs are written as DequantizeLinear → MatMul or Gemm → QuantizeLinear with scales of 1, which
  * runtimes fuse into integer kernels and which are exact whole numbers where they do not.
  */
-export class GraphOps implements Ops<Signal>, Writer {
+export class GraphOps implements TimeWriter {
   /** Where the layer that is being written begins its names, such as `0.dense`. */
   scope = '';
+  /** The shape that it gives. */
+  output: Shape = [];
+  /** Whether it writes one of many steps, whose values have no names. */
+  #isStep = false;
   readonly graph: Graph;
   readonly shared: Shared;
   /** Inputs with their channels first, by those with their channels last. */
@@ -64,7 +69,7 @@ export class GraphOps implements Ops<Signal>, Writer {
     const { name, tensor } = parameter(weight);
     if (tensor.values === 'real') {
       const weights = this.shared.real(name, tensor.shape, tensor.data);
-      return { kind: 'real', value: this.graph.node('MatMul', [this.#float(x), weights]) };
+      return { kind: 'real', value: this.graph.node('MatMul', [this.float(x), weights]) };
     }
     const { shape, data } = tensor;
     if (x.kind === 'real') return this.#realSums(x, name, data, shape);
@@ -95,7 +100,7 @@ export class GraphOps implements Ops<Signal>, Writer {
     const attributes = windowAttributes(signal.plane as Plane, shape, how);
     return {
       kind: 'real',
-      value: this.graph.node('Conv', [this.#float(signal), weights], attributes),
+      value: this.graph.node('Conv', [this.float(signal), weights], attributes),
       plane,
     };
   }
@@ -114,11 +119,12 @@ export class GraphOps implements Ops<Signal>, Writer {
 
   normalise(x: Signal, mean: readonly number[], deviation: readonly number[]): Signal {
     const plane = planeOf(x);
-    return onPlane(normalised(this, this.#float(x), plane, mean, deviation), plane);
+    return onPlane(normalised(this, this.float(x), plane, mean, deviation), plane);
   }
 
   multiply(x: Signal, factor: Signal | number): Signal {
     if (typeof factor === 'number') return this.#real('Mul', x, scalar(this.graph, factor));
+    if (factor.kind === 'real') return this.#real('Mul', x, factor.value);
     return this.#affine(x, 'multiply', parameter(factor));
   }
 
@@ -127,9 +133,9 @@ export class GraphOps implements Ops<Signal>, Writer {
     if (x.kind === 'whole' || term.kind === 'whole') {
       const [first, second] = [this.#channelsFirst(x), this.#channelsFirst(term)];
       const sum = first.kind === 'whole' && second.kind === 'whole' && wholeSum(this, first, second);
-      return sum || this.#real('Add', first, this.#float(second));
+      return sum || this.#real('Add', first, this.float(second));
     }
-    return this.#real('Add', x, this.#float(term));
+    return this.#real('Add', x, this.float(term));
   }
 
   spike(membrane: Signal, threshold: Signal | number): Signal {
@@ -145,11 +151,11 @@ export class GraphOps implements Ops<Signal>, Writer {
   reset(membrane: Signal, spikes: Signal, threshold: Signal | number, to: Reset): Signal {
     const { graph } = this;
     if (to === 'zero') {
-      const kept = graph.node('Sub', [scalar(graph, 1), this.#float(spikes)]);
+      const kept = graph.node('Sub', [scalar(graph, 1), this.float(spikes)]);
       return this.#real('Mul', membrane, kept);
     }
     const limit = this.#amount(threshold, planeOf(membrane));
-    return this.#real('Sub', membrane, graph.node('Mul', [this.#float(spikes), limit]));
+    return this.#real('Sub', membrane, graph.node('Mul', [this.float(spikes), limit]));
   }
 
   detach(x: Signal): Signal {
@@ -157,62 +163,35 @@ export class GraphOps implements Ops<Signal>, Writer {
   }
 
   read(current: Signal): Signal {
-    return { kind: 'real', value: this.#float(current) };
+    return { kind: 'real', value: this.float(current) };
   }
 
   overTime(x: Signal, how: OverTime): Signal {
-    const { time } = this.shared;
-    if (!time) return x;
-    const sequence = time.unfolded(this.graph, this.#float(x));
-    const first = integers(this.graph, [0]);
-    const last = () => this.graph.constant({ type: 'int64', dims: [], data: BigInt64Array.of(-1n) });
-    const reduced = {
-      mean: () => this.graph.node('ReduceMean', [sequence, first], { keepdims: 0 }),
-      maximum: () => this.graph.node('ReduceMax', [sequence, first], { keepdims: 0 }),
-      last: () => this.graph.node('Gather', [sequence, last()], { axis: 0 }),
-    };
-    return { kind: 'real', value: reduced[how]() };
+    return readOverTime(this, x, how, this.output);
   }
 
-  /** One Scan; the sums of its input over all times are computed before it. */
-  scan({ input, parameters, state, step }: Scan<Signal>): Signal {
-    const { graph } = this;
-    const { time } = this.shared;
-    if (!time) throw new Error(`${this.scope}: a layer with a state, and no time in the graph`);
-    const plane = planeOf(input);
-    const current = time.unfolded(graph, this.#float(input));
-    const body = new Graph(`${this.scope}.step`, graph);
+  scan(scan: Scan<Signal>): Signal {
+    return scanned(this, scan);
+  }
+
+  inside(body: Graph): GraphOps {
     const inner = new GraphOps(body, this.shared);
     inner.scope = this.scope;
-    const fed = (name: string): RealSignal =>
-      onPlane({ kind: 'real', value: body.input(`${this.scope}.${name}`, 'float32') }, plane);
-    const names = Object.keys(state);
-    const before = names.map((name): [string, Signal] => [name, fed(`${name}.before`)]);
-    const [output, after] = step(inner, parameters, Object.fromEntries(before), fed('current'));
-
-    for (const name of names) {
-      const value = inner.#float(after[name] as Signal);
-      body.output(body.node('Identity', [value]), 'float32');
-    }
-    const spikes = output.kind === 'whole';
-    const made = spikes ? output.value : inner.#float(output);
-    body.output(body.node('Identity', [made]), spikes ? 'uint8' : 'float32');
-
-    const found = graph.nodeN(
-      'Scan',
-      [...names.map((name) => time.zeros(graph, stateShape(state[name] as Shape, plane))), current],
-      [...names.map((name) => `${this.scope}.${name}.after`), `${this.scope}.sequence`],
-      { num_scan_inputs: 1, body },
-    );
-    const value = time.folded(graph, found.at(-1) as Value, nameOf(this, plane));
-    return spikes ? { ...output, value } : onPlane({ kind: 'real', value }, plane);
+    inner.#isStep = true;
+    return inner;
   }
 
   /** The value of a layer's spikes, for whoever asks for it: [batch, …features] as in the model. */
   observable(signal: Signal): Value {
+    const { graph, scope } = this;
     const { plane, value } = this.#carried(signal);
-    if (!plane) return value;
-    return this.graph.node('Transpose', [value], { perm: [0, 2, 3, 1] }, { output: this.scope });
+    if (value === scope) return value;
+    const isFloat = signal.kind === 'whole' && signal.type === 'float32';
+    const named = { output: scope };
+    const turned = plane
+      ? graph.node('Transpose', [value], { perm: [0, 2, 3, 1] }, isFloat ? {} : named)
+      : value;
+    return isFloat ? graph.node('Cast', [turned], { to: UINT8 }, named) : turned;
   }
 
   /** Sums of whole numbers, of which float32 must hold every one. */
@@ -227,15 +206,22 @@ export class GraphOps implements Ops<Signal>, Writer {
     return { kind: 'sum', input: x, name, inputs, steps: [] } satisfies Partial<SumSignal>;
   }
 
-  #affine(x: Signal, by: AffineStep['by'], { name, tensor }: ParameterSignal): Signal {
+  #affine(x: Signal, by: AffineStep['by'], given: ParameterSignal): Signal {
+    const { name, tensor } = given;
     if (tensor.values !== 'real') throw new Error(`${name}: expected a real parameter`);
     if (x.kind === 'sum') return { ...x, steps: [...x.steps, { by, name, amounts: tensor.data }] };
-    const dims = channelShape(tensor.data.length, planeOf(x));
+    const plane = planeOf(x);
+    const numbers = ofSteps(given, plane);
+    if (numbers) {
+      const value = atEachStep(this, operators[by], this.float(x), numbers);
+      return onPlane({ kind: 'real', value }, plane);
+    }
+    const dims = channelShape(tensor.data.length, plane);
     return this.#real(operators[by], x, this.shared.real(name, dims, tensor.data));
   }
 
   #real(op: string, x: Signal, by: Value): RealSignal {
-    return onPlane({ kind: 'real', value: this.graph.node(op, [this.#float(x), by]) }, planeOf(x));
+    return onPlane({ kind: 'real', value: this.graph.node(op, [this.float(x), by]) }, planeOf(x));
   }
 
   /** A number, or a learned one per channel. */
@@ -250,14 +236,18 @@ export class GraphOps implements Ops<Signal>, Writer {
   #realSums(x: RealSignal, name: string, signs: Int8Array, shape: Shape): RealSignal {
     // A bit cannot say that there is no weight: where none is, on the diagonal, +1 is stored, and taken off again.
     const stored = signs.map((sign) => sign || 1);
-    const unpacked = this.shared.weights.unpack(name, stored, shape, 'float32');
+    const { sections, weights } = this.shared;
+    // All steps of a layer share them.
+    const unpacked = sections.within(sections.named(this.scope), () =>
+      weights.unpack(name, stored, shape, 'float32'),
+    );
     const sums = this.graph.node('MatMul', [x.value, unpacked]);
     const value = signs.includes(0) ? this.graph.node('Sub', [sums, x.value]) : sums;
     return { kind: 'real', value };
   }
 
   /** The float32 numbers that a signal stands for. */
-  #float(x: Signal): Value {
+  float(x: Signal): Value {
     if (x.kind === 'sum') return currentOfSums(this, x);
     const signal = this.#carried(x);
     if (signal.kind === 'real') return signal.value;
@@ -284,12 +274,9 @@ export class GraphOps implements Ops<Signal>, Writer {
 
   #realSpike(membrane: Signal, threshold: Value): WholeSignal {
     const plane = planeOf(membrane);
-    const fires = this.graph.node('Greater', [this.#float(membrane), threshold]);
-    const output = this.graph.parent ? {} : { output: nameOf(this, plane) };
-    const value = this.graph.node('Cast', [fires], { to: UINT8 }, output);
-    return onPlane({ kind: 'whole', value, unit: 1, most: 1, stored: 1, type: 'uint8' }, plane);
+    const fires = this.graph.node('Greater', [this.float(membrane), threshold]);
+    const [type, to] = this.shared.floats ? (['float32', FLOAT32] as const) : (['uint8', UINT8] as const);
+    const value = this.graph.node('Cast', [fires], { to }, this.#isStep ? {} : nameOf(this, plane));
+    return onPlane({ kind: 'whole', value, unit: 1, most: 1, stored: 1, type }, plane);
   }
 }
-
-const planeOf = (signal: Signal): Plane | undefined =>
-  signal.kind === 'parameter' ? undefined : signal.plane;

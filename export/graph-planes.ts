@@ -111,12 +111,12 @@ export function widened({ graph }: Writer, x: Carried, count: number): Carried {
 }
 
 /** Whole numbers added in their common unit; undefined where they have none. */
-export function wholeSum({ graph }: Writer, a: WholeSignal, b: WholeSignal): WholeSignal | undefined {
+export function wholeSum({ graph, shared }: Writer, a: WholeSignal, b: WholeSignal): WholeSignal | undefined {
   const common = commonUnit(a.unit, b.unit);
   if (!common) return undefined;
   const { unit, factors } = common;
   const most = a.most * factors[0] + b.most * factors[1];
-  const fits = most <= 255;
+  const fits = most <= 255 && !shared.floats;
   const numbers = (signal: WholeSignal, factor: number): Value => {
     // The rounding to uint8 takes off what the scale is wrong by.
     if (fits) return dequantized(graph, signal.value, factor / signal.stored);

@@ -1,22 +1,43 @@
 import type { Shape } from '../schemas/layer.ts';
 import type { Graph, Value } from '../schemas/onnx/index.ts';
+import { Sections } from './graph-sections.ts';
+import type { States } from './graph-states.ts';
 import type { Rounding } from './oracle.ts';
 import { PackedWeights } from './packed-bits.ts';
+
+interface SharedOptions {
+  readonly round: Rounding;
+  readonly time?: TimeAxis | undefined;
+  readonly states?: States | undefined;
+  readonly floats?: boolean;
+  readonly unroll?: number | undefined;
+}
 
 /** What all parts of a graph share, the bodies of its loops too: weights, real parameters, and time. */
 export class Shared {
   readonly weights: PackedWeights;
   readonly round: Rounding;
+  readonly sections: Sections;
   /** Absent where the network has no time. */
   readonly time: TimeAxis | undefined;
+  /** Absent where a graph sees whole sequences. */
+  readonly states: States | undefined;
+  /** Whether whole numbers are kept in float32, for kernels that know nothing else. */
+  readonly floats: boolean;
+  /** How many steps take the place of every loop, if they do. */
+  readonly unroll: number | undefined;
   readonly #graph: Graph;
   readonly #real = new Map<Float32Array, Value>();
 
-  constructor(graph: Graph, round: Rounding, time?: TimeAxis) {
+  constructor(graph: Graph, { round, time, states, floats = false, unroll }: SharedOptions) {
     this.#graph = graph;
-    this.weights = new PackedWeights(graph);
+    this.weights = new PackedWeights(graph, floats);
+    this.sections = new Sections(graph);
     this.round = round;
     this.time = time;
+    this.states = states;
+    this.floats = floats;
+    this.unroll = unroll;
   }
 
   /**
@@ -35,20 +56,21 @@ export class Shared {
 
 /** Any number of steps of any number of examples, as two axes, [time, batch, …], or as one, [time × batch, …]. */
 export class TimeAxis {
-  readonly #times: Value;
+  /** How many steps there are, [1]. */
+  readonly times: Value;
   readonly #batch: Value;
 
   /** @param input [time, batch, …] */
   constructor(graph: Graph, input: Value) {
-    this.#times = graph.node('Shape', [input], { start: 0, end: 1 });
-    this.#batch = graph.node('Shape', [input], { start: 1, end: 2 });
+    this.times = graph.node('Shape', [input], { start: 0, end: 1 }, { output: 'times' });
+    this.#batch = graph.node('Shape', [input], { start: 1, end: 2 }, { output: 'batch' });
   }
 
   /** Both axes as one. */
-  folded(graph: Graph, sequence: Value, output?: string): Value {
+  folded(graph: Graph, sequence: Value, name: { output?: string } = {}): Value {
     const features = graph.node('Shape', [sequence], { start: 2 });
     const shape = graph.node('Concat', [rest(graph), features], { axis: 0 });
-    return graph.node('Reshape', [sequence, shape], {}, output === undefined ? {} : { output });
+    return graph.node('Reshape', [sequence, shape], {}, name);
   }
 
   /** One axis as both. */
@@ -56,7 +78,7 @@ export class TimeAxis {
     const features = graph.node('Shape', [rows], { start: 1 });
     return graph.node('Reshape', [
       rows,
-      graph.node('Concat', [this.#times, rest(graph), features], { axis: 0 }),
+      graph.node('Concat', [this.times, rest(graph), features], { axis: 0 }),
     ]);
   }
 

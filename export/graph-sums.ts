@@ -1,6 +1,17 @@
 import type { Value } from '../schemas/onnx/index.ts';
 import { arranged, filtersFirst, windowAttributes } from './graph-planes.ts';
-import { channelShape, dequantized, FLOAT32, INT32, nameOf, quantized, type Writer } from './graph-values.ts';
+import { functionName, ownerOf } from './graph-sections.ts';
+import { atEachStep } from './graph-steps.ts';
+import {
+  channelShape,
+  dequantized,
+  FLOAT32,
+  INT32,
+  nameOf,
+  quantized,
+  UINT8,
+  type Writer,
+} from './graph-values.ts';
 import { type AffineStep, affineOf, onPlane, type SumSignal, type WholeSignal } from './signal.ts';
 import { wholeThreshold } from './threshold.ts';
 
@@ -9,7 +20,12 @@ export const operators: Record<AffineStep['by'], string> = { multiply: 'Mul', ad
 
 /** Fires where S − threshold ≥ 1; × 512 and saturated, that is 255, and 0 elsewhere. */
 export function wholeSpike(writer: Writer, sums: SumSignal, threshold: number): WholeSignal {
+  const { sections } = writer.shared;
+  const name = functionName(writer.scope) + functionName(ownerOf(sums.name));
+  // All that follows in this layer belongs to it.
+  sections.enter(sections.named(writer.scope, name));
   const { graph, shared } = writer;
+  if (isOfSteps(sums)) return spikeAtEachStep(writer, sums, threshold);
   const { signs, outputs, input } = sums;
   const negated = new Int32Array(outputs);
   const flipped = Int8Array.from(signs);
@@ -20,16 +36,60 @@ export function wholeSpike(writer: Writer, sums: SumSignal, threshold: number): 
     for (let index = channel; index < flipped.length; index += outputs)
       flipped[index] = -(flipped[index] as number);
   }
+  if (shared.floats) return floatSpike(writer, { ...sums, signs: flipped }, negated);
   const gap = gapOf(writer, sums, flipped, negated);
   const value = quantized(graph, gap, 1 / 512, nameOf(writer, sums.plane));
   return onPlane({ kind: 'whole', value, unit: 1, most: 1, stored: 255, type: 'uint8' }, sums.plane);
+}
+
+const isOfSteps = ({ steps, outputs }: SumSignal): boolean =>
+  steps.some(({ amounts }) => amounts.length > outputs);
+
+/** The same where thresholds are of every step: fires where ±S > threshold, whole numbers in float32. */
+function spikeAtEachStep(writer: Writer, sums: SumSignal, threshold: number): WholeSignal {
+  const { graph, shared } = writer;
+  const { outputs: channels, plane, input } = sums;
+  const steps = Math.max(...sums.steps.map(({ amounts }) => amounts.length)) / channels;
+  const wholes = Array.from({ length: steps * channels }, (_, index) =>
+    wholeThreshold(sums, index % channels, threshold, shared.round, Math.floor(index / channels)),
+  );
+  const owner = ownerOf(sums.name);
+  const ofSteps = (part: string, numbers: readonly number[]) => ({
+    name: `${owner}.${part}`,
+    data: Float32Array.from(numbers),
+    channels,
+    plane,
+  });
+  const signs = wholes.map(({ sign }) => sign);
+  const found = sumsOf(writer, sums);
+  const signed = signs.includes(-1) ? atEachStep(writer, 'Mul', found, ofSteps('sign', signs)) : found;
+  const limits = wholes.map((whole) => whole.threshold * input.stored);
+  const fires = atEachStep(writer, 'Greater', signed, ofSteps('limit', limits));
+  const type = shared.floats ? 'float32' : 'uint8';
+  const to = shared.floats ? FLOAT32 : UINT8;
+  const value = graph.node('Cast', [fires], { to }, nameOf(writer, plane));
+  return onPlane({ kind: 'whole', value, unit: 1, most: 1, stored: 1, type }, plane);
+}
+
+/** The same where all numbers are float32: S > threshold, and 1 for a spike. */
+function floatSpike(writer: Writer, sums: SumSignal, negated: Int32Array): WholeSignal {
+  const { graph } = writer;
+  const limit = graph.initializer(`${ownerOf(sums.name)}.limit`, {
+    type: 'float32',
+    dims: channelShape(sums.outputs, sums.plane),
+    data: Float32Array.from(negated, (number) => -number),
+  });
+  const operands = [sums.input.value, weightsOf(writer, sums, sums.signs, 'float32')];
+  const found = graph.node(sums.convolution ? 'Conv' : 'MatMul', operands, windowOf(sums));
+  const value = graph.node('Cast', [graph.node('Greater', [found, limit])], { to: FLOAT32 });
+  return onPlane({ kind: 'whole', value, unit: 1, most: 1, stored: 1, type: 'float32' }, sums.plane);
 }
 
 /** Sums and an offset, as what a runtime fuses with the quantisation after it into one integer kernel. */
 function gapOf(writer: Writer, sums: SumSignal, signs: Int8Array, offset: Int32Array): Value {
   const { graph } = writer;
   const dims = [sums.outputs];
-  const name = `${sums.name}.negated_threshold`;
+  const name = `${ownerOf(sums.name)}.offset`;
   const bias = graph.initializer(name, { type: 'int32', dims, data: offset });
   const operands =
     sums.input.type === 'uint8'
@@ -45,6 +105,11 @@ function gapOf(writer: Writer, sums: SumSignal, signs: Int8Array, offset: Int32A
  * as in the reference; without time a factor and an offset are enough.
  */
 export function currentOfSums(writer: Writer, sums: SumSignal): Value {
+  const { sections } = writer.shared;
+  return sections.within(sections.named(ownerOf(sums.name)), () => writeCurrent(writer, sums));
+}
+
+function writeCurrent(writer: Writer, sums: SumSignal): Value {
   const { graph, shared, scope } = writer;
   const { outputs, name, input, plane } = sums;
   const whole = sumsOf(writer, sums);
@@ -57,7 +122,9 @@ export function currentOfSums(writer: Writer, sums: SumSignal): Value {
     const start = input.unit === 1 ? counts : graph.node('Mul', [counts, filled('unit', input.unit)]);
     return sums.steps.reduce(
       (value, { by, name: of, amounts }) =>
-        graph.node(operators[by], [value, shared.real(of, dims, amounts)]),
+        amounts.length > outputs
+          ? atEachStep(writer, operators[by], value, { name: of, data: amounts, channels: outputs, plane })
+          : graph.node(operators[by], [value, shared.real(of, dims, amounts)]),
       start,
     );
   }

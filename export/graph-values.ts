@@ -23,15 +23,18 @@ export interface Writer {
 export const channelShape = (channels: number, plane: Plane | undefined): number[] =>
   plane ? [channels, 1, 1] : [channels];
 
-/** The name of what a layer gives: that on a plane is turned around to be observed, and named then. */
-export const nameOf = ({ scope }: Writer, plane: Plane | undefined): string =>
-  plane ? `${scope}.planes` : scope;
+/** The name of what a layer gives, if it has one: what is made another to be observed is named then. */
+export const nameOf = ({ scope, shared }: Writer, plane: Plane | undefined): { output?: string } =>
+  plane || shared.floats ? {} : { output: scope };
 
 export const scalar = (graph: Graph, value: number): Value =>
   graph.constant({ type: 'float32', dims: [], data: Float32Array.of(value) });
 
 export const integers = (graph: Graph, list: readonly number[]): Value =>
   graph.constant({ type: 'int64', dims: [list.length], data: BigInt64Array.from(list, BigInt) });
+
+export const planeOf = (signal: Signal): Plane | undefined =>
+  signal.kind === 'parameter' ? undefined : signal.plane;
 
 export function parameter(signal: Signal): ParameterSignal {
   if (signal.kind !== 'parameter') throw new Error(`expected a parameter, got a ${signal.kind}`);
@@ -43,14 +46,14 @@ export const dequantized = (graph: Graph, whole: Value, scale = 1): Value =>
   graph.node('DequantizeLinear', [whole, scalar(graph, scale)]);
 
 /** The nearest whole numbers of a scale, none below 0 and none above 255. */
-export const quantized = (graph: Graph, real: Value, scale: number, output?: string): Value => {
+export const quantized = (
+  graph: Graph,
+  real: Value,
+  scale: number,
+  name: { output?: string } = {},
+): Value => {
   const zero = graph.constant({ type: 'uint8', dims: [], data: Uint8Array.of(0) });
-  return graph.node(
-    'QuantizeLinear',
-    [real, scalar(graph, scale), zero],
-    {},
-    output === undefined ? {} : { output },
-  );
+  return graph.node('QuantizeLinear', [real, scalar(graph, scale), zero], {}, name);
 };
 
 /** The whole numbers of a signal in float32, exact: without their unit, and 1 for a spike however it is stored. */

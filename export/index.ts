@@ -1,4 +1,12 @@
 /** Posterior → frozen network → ONNX: `import { freeze, toOnnx } from 'bitspike/export'`. */
+export {
+  type CertificateCheck,
+  type CertifiedDevice,
+  type CertifyOptions,
+  certify,
+  checkCertificate,
+  type GivenData,
+} from './certificate/index.ts';
 export type { FrozenTensor } from './decisions.ts';
 export {
   type FreezeChoice,
@@ -14,6 +22,18 @@ export {
   freezeReport,
   signHistogram,
 } from './freeze-report.ts';
+export {
+  type Activity,
+  countOperations,
+  type Energy,
+  energy45nm,
+  energyOf,
+  type EnergyTable,
+  type LayerOperations,
+  type Memory,
+  memoryOf,
+  type Operations,
+} from './operations.ts';
 export { type OracleResult, runOracle } from './oracle.ts';
 export {
   type LayerReport,
@@ -24,4 +44,8 @@ export {
 } from './report.ts';
 export { type FiringRates, recalibrate } from './recalibrate.ts';
 export { atTemperature } from './temperature.ts';
-export { graphNames, toOnnx } from './to-onnx.ts';
+export { tritonConfig } from './triton.ts';
+export { type NoisyOnnxOptions, toNoisyOnnx, toNoisyOnnxFiles } from './noisy-onnx.ts';
+export type { ExternalOptions, OnnxFiles } from './onnx-files.ts';
+export type { OnnxOptions } from './onnx-options.ts';
+export { graphNames, toOnnx, toOnnxFiles } from './to-onnx.ts';

@@ -1,6 +1,7 @@
 import { type Shape, sizeOf } from '../schemas/layer.ts';
 import { forward, type Model, type Place, stepsOf } from '../schemas/model.ts';
 import type { Ops, OverTime } from '../schemas/ops.ts';
+import type { FrozenTensor } from './decisions.ts';
 import type { Member, Network } from './freeze.ts';
 import { convolved, type Numbers, pooled, widened } from './oracle-planes.ts';
 import { commonUnit } from './units.ts';
@@ -11,6 +12,8 @@ export interface Plain {
   readonly data: Float64Array;
   /** What one of the numbers stands for, 1 unless given: where numbers are whole, sums of them are then exact. */
   readonly unit?: number;
+  /** A parameter [time, channels], of which every step has its own part. */
+  readonly perStep?: true;
 }
 
 const plain = (shape: Shape, data: Float64Array): Plain => ({ shape, data });
@@ -54,10 +57,14 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
         values.map((value) => round(how(value, round === Math.fround ? amount : by))),
       );
     }
-    const length = by.data.length;
+    const length = by.perStep ? (by.shape.at(-1) as number) : by.data.length;
+    // Where in the parameter the part of a step begins.
+    const each = by.perStep ? values.length / steps : values.length;
     return plain(
       x.shape,
-      values.map((value, index) => round(how(value, by.data[index % length] as number))),
+      values.map((value, index) =>
+        round(how(value, by.data[Math.floor(index / each) * length + (index % length)] as number)),
+      ),
     );
   };
 
@@ -163,7 +170,7 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
           [batch, ...input.shape.slice(1)],
           sequence.subarray(time * size, (time + 1) * size),
         );
-        const [output, after] = step(inner, parameters, before, now);
+        const [output, after] = step(inner, partsAt(parameters, time), before, now);
         outputs.push(output);
         before = { ...after };
       }
@@ -171,6 +178,16 @@ export function oracleOps(steps = 1, round: Rounding = (x) => x): Ops<Plain> {
     },
   };
 }
+
+/** The parameters of one step. */
+const partsAt = (parameters: Readonly<Record<string, Plain>>, time: number): Record<string, Plain> =>
+  Object.fromEntries(
+    Object.entries(parameters).map(([name, { shape, data, perStep }]) => {
+      if (!perStep) return [name, parameters[name] as Plain];
+      const channels = shape.at(-1) as number;
+      return [name, plain([channels], data.subarray(time * channels, (time + 1) * channels))];
+    }),
+  );
 
 const times = (a: number, b: number): number => a * b;
 const plus = (a: number, b: number): number => a + b;
@@ -200,6 +217,12 @@ export interface OracleResult {
   readonly layers: Readonly<Record<string, Float64Array>>;
 }
 
+/** A parameter in float64. */
+export const parameterOf = (tensor: FrozenTensor): Plain => ({
+  ...plain(tensor.shape, Float64Array.from(tensor.data)),
+  ...('perStep' in tensor && tensor.perStep && { perStep: true }),
+});
+
 /**
  * Runs one member of a frozen network.
  *
@@ -213,8 +236,7 @@ export function runOracle(
   const { input } = model;
   const rows = inputs.length / sizeOf(input.shape);
   const parameters: Record<string, Plain> = {};
-  for (const [name, { shape, data }] of Object.entries(member))
-    parameters[name] = plain(shape, Float64Array.from(data));
+  for (const [name, tensor] of Object.entries(member)) parameters[name] = parameterOf(tensor);
   const layers: Record<string, Float64Array> = {};
   const after = ({ name }: Place, output: Plain): void => {
     layers[name] = valuesOf(output);

@@ -14,7 +14,7 @@ export function packBits(signs: Int8Array): Uint8Array {
 }
 
 /** What the names of the tables begin with. */
-export const tablePrefix = 'signs_of_byte.';
+export const tablePrefix = 'signs.';
 
 /** The eight values, −1 or +1 plus `zero`, that each byte stands for: [256, 8]. */
 const table = <T extends Int8Array | Uint8Array | Float32Array>(into: T, zero = 0): T => {
@@ -34,28 +34,45 @@ const tables = {
   }),
 };
 
+/** What binary weights are unpacked to. */
+export type WeightType = keyof typeof tables;
+
 /**
  * Writes binary weights into graphs at one bit each, with operators of standard ONNX that unpack them: look up
  * each byte in a table of eight values. onnxruntime does it once, when it opens the model.
  */
 export class PackedWeights {
   readonly #graph: Graph;
+  readonly #floats: boolean;
   readonly #tables = new Map<string, Value>();
+  readonly #unpacked = new Map<string, Value>();
 
-  constructor(graph: Graph) {
+  /** @param floats whether all kernels that run the graph know float32, and perhaps no bytes */
+  constructor(graph: Graph, floats = false) {
     this.#graph = graph;
+    this.#floats = floats;
   }
 
   /**
    * @param name of the initializer that holds the bits
    * @returns −1 and +1 as `type`, 0 and 2 as uint8, of the given shape
    */
-  unpack(name: string, signs: Int8Array, shape: readonly number[], type: keyof typeof tables): Value {
+  unpack(name: string, signs: Int8Array, shape: readonly number[], type: WeightType): Value {
+    const known = this.#unpacked.get(name);
+    const value = known ?? this.#unpack(name, signs, shape, type);
+    this.#unpacked.set(name, value);
+    return value;
+  }
+
+  #unpack(name: string, signs: Int8Array, shape: readonly number[], type: WeightType): Value {
     const graph = this.#graph;
     const packed = packBits(signs);
     const bits = graph.initializer(name, { type: 'uint8', dims: [packed.length], data: packed });
     const index = graph.node('Cast', [bits], { to: 6 });
-    const rows = graph.node('Gather', [this.#table(type), index], { axis: 0 });
+    // Of bytes, a table takes a quarter of what it takes of floats.
+    const isCast = type === 'float32' && !this.#floats;
+    const found = graph.node('Gather', [this.#table(isCast ? 'int8' : type), index], { axis: 0 });
+    const rows = isCast ? graph.node('Cast', [found], { to: 1 }) : found;
     const spare = packed.length * BITS - signs.length;
     const list = (values: readonly number[]) =>
       graph.constant({ type: 'int64', dims: [values.length], data: BigInt64Array.from(values, BigInt) });

@@ -1,11 +1,11 @@
 import { UserError } from '../schemas/errors.ts';
-import { type Shape, sizeOf } from '../schemas/layer.ts';
+import { sizeOf } from '../schemas/layer.ts';
 import { forward, type Model, parametersOf, type Place, stepsOf } from '../schemas/model.ts';
 import type { Ops, Scan } from '../schemas/ops.ts';
 import type { FrozenTensor } from './decisions.ts';
 import { type Search, searchBiases, solveBiases } from './firing-bias.ts';
 import type { Member, Network } from './freeze.ts';
-import { oracleOps, type Plain, roundingOf } from './oracle.ts';
+import { oracleOps, parameterOf, type Plain, roundingOf } from './oracle.ts';
 
 /** How often neurons fire, 0 … 1, by the name of their layer (`1.binary`): one rate for each channel, as for biases. */
 export type FiringRates = Readonly<Record<string, ArrayLike<number>>>;
@@ -17,7 +17,7 @@ export type FiringRates = Readonly<Record<string, ArrayLike<number>>>;
  * in order, so a later one sees the spikes of neurons that are right already. The bias of a neuron without memory
  * has an exact solution, that of one with a memory is searched for.
  *
- * Nothing but biases changes, and they stay float32. Each member of an ensemble is recalibrated by itself.
+ * Nothing but biases changes, and they stay float32; those of every step move together. Each member of an ensemble is recalibrated by itself.
  *
  * @param inputs training examples [count, …], [count, time, …] where there is time: bytes where the model takes bytes,
  *   else the values themselves
@@ -47,8 +47,7 @@ function recalibrateMember(model: Model, member: Member, examples: Plain, rates:
   const parameters: Record<string, Plain> = {};
   const biases = new Map<Plain | undefined, string>();
   for (const [name, { role }] of Object.entries(parametersOf(model))) {
-    const { shape, data } = member[name] as FrozenTensor;
-    parameters[name] = asPlain(shape, data);
+    parameters[name] = parameterOf(member[name] as FrozenTensor);
     if (role === 'bias') biases.set(parameters[name], name);
   }
 
@@ -61,9 +60,10 @@ function recalibrateMember(model: Model, member: Member, examples: Plain, rates:
       throw new UserError(`recalibrate: the neurons of ${layer} have no bias right before them to move`);
     },
     ratesOf: (units) => ratesOf(rates, layer, units),
-    move(name, shape, data) {
-      moved[name] = { values: 'real', shape, data };
-      return asPlain(shape, data);
+    move(name, data) {
+      const bias = { ...(member[name] as FrozenTensor), data } as FrozenTensor;
+      moved[name] = bias;
+      return parameterOf(bias);
     },
   };
   const before = ({ name }: Place): void => {
@@ -81,7 +81,7 @@ interface Neurons {
   nameOf(bias: Plain | undefined): string;
   ratesOf(units: number): ArrayLike<number>;
   /** Writes their bias, and gives it back as they see it from here on, rounded as it is. */
-  move(name: string, shape: Shape, data: Float32Array): Plain;
+  move(name: string, data: Float32Array): Plain;
 }
 
 /** The oracle, moving the bias of every neuron before it fires, so that later layers see what it then does. */
@@ -92,9 +92,10 @@ const movingOps = (oracle: Ops<Plain>, { isBias, nameOf, ratesOf, move }: Neuron
 
   spike({ sum, bias }, threshold) {
     const name = nameOf(bias);
-    const { shape } = bias as Plain;
-    const data = solveBiases(sum as Plain, threshold, ratesOf(sizeOf(shape)));
-    return oracle.spike(oracle.add(sum as Plain, move(name, shape, data)), threshold);
+    const known = bias as Plain;
+    const from = known.perStep ? oracle.add(sum as Plain, known) : (sum as Plain);
+    const found = solveBiases(from, threshold, ratesOf(known.shape.at(-1) as number));
+    return oracle.spike(oracle.add(sum as Plain, move(name, biasOf(known, found))), threshold);
   },
 
   scan(scan) {
@@ -105,16 +106,19 @@ const movingOps = (oracle: Ops<Plain>, { isBias, nameOf, ratesOf, move }: Neuron
     const inside = Object.keys(parameters).find((key) => isBias(parameters[key]));
     const bias = inside === undefined ? input.bias : parameters[inside];
     const name = nameOf(bias);
-    const { shape, data } = bias as Plain;
+    const known = bias as Plain;
+    const channels = known.shape.at(-1) as number;
     const runWith = (value: Plain): Plain =>
       oracle.scan(
         inside === undefined
           ? { ...scan, input: oracle.add(input.sum as Plain, value) }
           : { ...scan, parameters: { ...parameters, [inside]: value } },
       );
-    const run = (biases: Float32Array): Plain => runWith(asPlain(shape, biases));
-    const search: Search = { run, start: data, reach, independent: inside === undefined };
-    return runWith(move(name, shape, searchBiases(search, ratesOf(sizeOf(shape)))));
+    const run = (found: Float32Array): Plain =>
+      runWith({ ...known, data: Float64Array.from(biasOf(known, found)) });
+    const start = known.perStep ? new Float32Array(channels) : known.data;
+    const search: Search = { run, start, reach, independent: inside === undefined };
+    return runWith(move(name, biasOf(known, searchBiases(search, ratesOf(channels)))));
   },
 });
 
@@ -143,10 +147,11 @@ function reachOf(oracle: Ops<Plain>, scan: Scan<Plain>): Float64Array | undefine
   return reach?.map((largest) => largest || 1);
 }
 
-const asPlain = (shape: Shape, data: Float32Array | Int8Array): Plain => ({
-  shape,
-  data: Float64Array.from(data),
-});
+/** The bias that was found; where every step has one, what was found moves those of a channel together. */
+const biasOf = ({ data, perStep }: Plain, found: Float32Array): Float32Array =>
+  perStep
+    ? Float32Array.from(data, (value, index) => value + (found[index % found.length] as number))
+    : found;
 
 function ratesOf(rates: FiringRates, layer: string, units: number): ArrayLike<number> {
   const found = Object.hasOwn(rates, layer) ? rates[layer] : undefined;

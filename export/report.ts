@@ -9,10 +9,10 @@ import {
   readModel,
   subgraphs,
   type Tensor,
-  type TensorData,
   tensorData,
   type ValueInfo,
 } from '../schemas/onnx/index.ts';
+import { byteCount, elementCount } from '../schemas/onnx/tensor.ts';
 import { tablePrefix } from './packed-bits.ts';
 
 /** An input or output of the graph. */
@@ -56,6 +56,7 @@ export interface OnnxReport {
   readonly binaryWeights: number;
   readonly realWeights: number;
   readonly bytes: {
+    /** Of the .onnx, and of the file beside it if there is one. */
     readonly file: number;
     /** The binary weights themselves, one bit each. */
     readonly packedWeights: number;
@@ -80,15 +81,15 @@ export interface OnnxReport {
 /**
  * Reads what is in a model that `toOnnx` wrote.
  *
- * @param file its name, for messages
+ * @param name of the file, for messages
  * @throws UserError where the bytes are no ONNX model, or not one of this toolkit
  */
-export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
-  const onnx = readModel(bytes, file);
-  const { model, classes, weights, layers: observable } = describe(onnx, file);
+export function reportOnnx(bytes: Uint8Array, name: string): OnnxReport {
+  const onnx = readModel(bytes, name);
+  const { model, classes, weights, layers: observable } = describe(onnx, name);
   const members = observable.length;
   const sizes = weightSizes(model);
-  const { parts, real } = partsOf(onnx.graph, sizes, members, file);
+  const { parts, real, outside } = partsOf(onnx.graph, sizes, members, name);
   const layers = placesOf(model).map(({ name, input, output }) => {
     const own = [...sizes].filter(([key]) => key.slice(0, key.lastIndexOf('.')) === name);
     const count = (isReal: boolean): number =>
@@ -101,6 +102,7 @@ export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
   const realWeights = total('realWeights');
   const bitsEach = (size: number): number => (size * 8) / (binaryWeights + realWeights);
   const operators = operatorsOf(onnx);
+  const file = bytes.length + outside;
   return {
     model,
     classNames: classes,
@@ -115,12 +117,12 @@ export function reportOnnx(bytes: Uint8Array, file: string): OnnxReport {
     binaryWeights,
     realWeights,
     bytes: {
-      file: bytes.length,
+      file,
       ...parts,
-      graph: Object.values(parts).reduce((rest, size) => rest - size, bytes.length),
+      graph: Object.values(parts).reduce((rest, size) => rest - size, file),
     },
     bitsPerWeight: {
-      file: bitsEach(bytes.length),
+      file: bitsEach(file),
       packed: bitsEach(parts.packedWeights + parts.realWeights),
     },
     operators,
@@ -147,11 +149,12 @@ function partsOf(graph: Graph, sizes: ReadonlyMap<string, number>, members: numb
     for (const [name, size] of sizes) weights.set(prefix + name, { name, size });
   }
   const real = new Set<string>();
+  let outside = 0;
   const parts = { packedWeights: 0, realWeights: 0, thresholds: 0, tables: 0, realParameters: 0 };
   for (const [name, stored] of graph.initializers) {
-    const { type, dims, data } = read(stored, name, file);
+    const { type, dims, size, isOutside } = measured(stored, name, file);
     if (type === 'string') continue;
-    const size = data.byteLength;
+    if (isOutside) outside += size;
     const weight = weights.get(name);
     const expected = weight && (type === 'float32' ? weight.size * 4 : Math.ceil(weight.size / 8));
     if (expected !== undefined && size !== expected) {
@@ -165,12 +168,19 @@ function partsOf(graph: Graph, sizes: ReadonlyMap<string, number>, members: numb
   }
   for (const name of weights.keys())
     throw new UserError(`${file}: the weights ${name} of its model are missing`);
-  return { parts, real };
+  return { parts, real, outside };
 }
 
-function read(tensor: Tensor, name: string, file: string): TensorData {
+/** How many bytes a tensor takes; where it is in another file, those that its shape asks for. */
+function measured(tensor: Tensor, name: string, file: string) {
+  const { type, dims } = tensor;
+  if ('stored' in tensor && tensor.stored.external && type !== undefined) {
+    const size = byteCount(type, elementCount(dims));
+    if (Number.isSafeInteger(size)) return { type, dims, size, isOutside: true };
+  }
   try {
-    return tensorData(tensor, name);
+    const { data, ...found } = tensorData(tensor, name);
+    return { ...found, size: ArrayBuffer.isView(data) ? data.byteLength : 0, isOutside: false };
   } catch (cause) {
     throw new UserError(`${file}: ${reasonOf(cause)}`, { cause });
   }
@@ -182,19 +192,26 @@ const portOf = ({ name, type, dims }: ValueInfo): PortReport => ({
   dims: dims ?? [],
 });
 
+/** How often operators are used once all calls of the model's own functions are what is in those. */
 function operatorsOf({ graph, functions }: OnnxModel): OperatorReport[] {
   const found = new Map<string, OperatorReport>();
-  const count = ({ nodes }: Graph): void => {
+  const bodies = new Map(functions.map(({ domain, name, body }) => [`${domain} ${name}`, body]));
+  const count = ({ nodes }: Graph, depth: number): void => {
     for (const node of nodes) {
       // 'ai.onnx' is the long name of ''.
       const domain = node.domain === 'ai.onnx' ? '' : (node.domain ?? '');
       const key = `${domain} ${node.op}`;
+      const body = bodies.get(key);
+      // A function that called itself would be no ONNX model.
+      if (body && depth < functions.length) {
+        count(body, depth + 1);
+        continue;
+      }
       found.set(key, { operator: node.op, domain, uses: (found.get(key)?.uses ?? 0) + 1 });
-      subgraphsOf(node).forEach(count);
+      for (const graphInside of subgraphsOf(node)) count(graphInside, depth);
     }
   };
-  count(graph);
-  for (const { body } of functions) count(body);
+  count(graph, 0);
   return [...found.values()].sort((a, b) => (a.operator < b.operator ? -1 : 1));
 }
 

@@ -36,11 +36,12 @@ export interface WholeSignal {
   readonly plane?: Plane;
 }
 
-/** One step from a sum of whole numbers to the current it stands for, per output channel. */
+/** One part of the way from a sum of whole numbers to the current it stands for, per output channel. */
 export interface AffineStep {
   readonly by: 'multiply' | 'add';
   /** Name of the parameter. */
   readonly name: string;
+  /** [channels], or [time, channels] */
   readonly amounts: Float32Array;
 }
 
@@ -88,16 +89,21 @@ export function inputSignal({ shape, ...input }: InputSpec, value: Value): Whole
   return onPlane({ kind: 'whole', value, unit: input.scale, most: 255, stored: 1, type: 'uint8' }, plane);
 }
 
-/** The current that a sum of an output channel stands for, computed and rounded as the reference does. */
+/**
+ * The current that a sum of an output channel stands for, computed and rounded as the reference does.
+ *
+ * @param time step at which it is, where amounts are of every step
+ */
 export function currentOf(
-  { input, steps }: SumSignal,
+  { input, steps, outputs }: SumSignal,
   channel: number,
   sum: number,
   round: Rounding,
+  time = 0,
 ): number {
   let current = round(sum * round(input.unit));
   for (const { by, amounts } of steps) {
-    const amount = amounts[channel] as number;
+    const amount = amounts[(time * outputs + channel) % amounts.length] as number;
     current = round(by === 'multiply' ? current * amount : current + amount);
   }
   return current;

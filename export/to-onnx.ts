@@ -1,70 +1,124 @@
 import { memberPrefix, toMetadata } from '../schemas/description.ts';
+import { UserError } from '../schemas/errors.ts';
+import { checkOptions } from '../schemas/layer.ts';
 import { kept } from '../schemas/likelihood.ts';
-import { classesOf, fires, forward, type Model, type Place, stepsOf } from '../schemas/model.ts';
-import { defineOnnxModel, Graph, type Value, writeModel } from '../schemas/onnx/index.ts';
+import { fires, forward, type Model, type Place, stepsOf } from '../schemas/model.ts';
+import {
+  defineOnnxModel,
+  type Dimension,
+  Graph,
+  type Model as OnnxModel,
+  type Value,
+} from '../schemas/onnx/index.ts';
 import { version } from '../schemas/version.ts';
+import { equationsOf } from './equations.ts';
 import type { Member, Network } from './freeze.ts';
 import { GraphOps } from './graph-ops.ts';
+import { addOutputs, graphNames } from './graph-outputs.ts';
+import { functionDomain, outlined } from './graph-sections.ts';
 import { Shared, TimeAxis } from './graph-shared.ts';
+import { States } from './graph-states.ts';
+import { FLOAT32 } from './graph-values.ts';
+import { hashOfNetwork, inputOf as describedInput } from './metadata.ts';
+import { type CheckedOnnxOptions, irVersionOf, type OnnxOptions, onnxOptionsSchema } from './onnx-options.ts';
+import { type ExternalOptions, filesOf, oneFileOf, type OnnxFiles } from './onnx-files.ts';
 import { roundingOf } from './oracle.ts';
 import { inputSignal, type Signal } from './signal.ts';
 
-/** Names of a graph's inputs and outputs: what a script with plain onnxruntime needs to know. */
-export const graphNames = {
-  /** uint8 or float32 [batch, …]; [time, batch, …] of any number of steps where the network has time */
-  input: 'input',
-  /** float32 [batch, classes]; a single network has it */
-  logits: 'logits',
-  /** float32 [batch, classes]; of an ensemble the mean over its members */
-  probabilities: 'probabilities',
-  /** float32 [members, batch, classes]; an ensemble has it */
-  memberProbabilities: 'member_probabilities',
-  /** float32 [batch, outputs]; a regression has it in place of the above, of an ensemble the mean over its members */
-  means: 'means',
-  /** float32 [members, batch, outputs]; an ensemble of a regression has it */
-  memberMeans: 'member_means',
-} as const;
+export { graphNames };
 
 /**
- * Writes a frozen network as standard ONNX (opset 21, IR 10), one bit per binary weight.
+ * Writes a frozen network as standard ONNX, one bit per binary weight.
  *
  * An ensemble becomes one graph that runs all its members and averages their probabilities.
  *
  * @returns the bytes of the .onnx file; the same network gives the same bytes
- * @throws UserError where the network has no exact form
+ * @throws UserError for options that do not fit, and where the network has no exact form
  */
-export function toOnnx(network: Network): Uint8Array {
+export const toOnnx = (network: Network, options: OnnxOptions = {}): Uint8Array =>
+  oneFileOf(onnxModelOf(network, options));
+
+/** The same as two files, the larger tensors beside the .onnx, where that is asked for or one would not hold them. */
+export const toOnnxFiles = (network: Network, options: OnnxOptions, external: ExternalOptions): OnnxFiles =>
+  filesOf(onnxModelOf(network, options), external);
+
+function onnxModelOf(network: Network, options: OnnxOptions): OnnxModel {
+  const checked = checkOptions(onnxOptionsSchema, options, 'export');
+  const { form, functions, target, opset } = checked;
   const { model, members, choice, classNames, likelihood } = network;
+  const floats = target === 'gpu';
+  const unroll = unrolledSteps(model, checked);
   const graph = new Graph('bitspike');
-  const { input, time } = inputOf(graph, model);
-  const ops = new GraphOps(graph, new Shared(graph, roundingOf(model), time));
+  const { input, time } = inputOf(graph, model, floats, unroll ?? 'time');
+  const states = form === 'stream' ? new States(graph) : undefined;
+  const shared = new Shared(graph, { round: roundingOf(model), time, states, floats, unroll });
+  const ops = new GraphOps(graph, shared);
   const layers: string[][] = [];
-  const logits = members.map((member, index) => {
+  const answers = members.map((member, index) => {
     const written = writeMember(ops, model, member, input, memberPrefix(index, members.length));
     layers.push(written.layers);
     return written.logits;
   });
-  if (members.length > 1) ensembleOutputs(graph, network, logits);
-  else if (likelihood) regressionOutput(graph, model, logits[0] as Value);
-  else singleOutputs(graph, model, logits[0] as Value);
-  return writeModel(
-    defineOnnxModel(graph, {
-      producerName: 'bitspike',
-      producerVersion: version,
-      metadata: toMetadata({ model, weights: choice, classes: classNames, ...kept(likelihood), layers }),
-    }),
-  );
+  addOutputs({ graph, sections: shared.sections }, network, answers);
+  const carried = states?.finish();
+  const description = {
+    model,
+    weights: choice,
+    classes: classNames,
+    ...kept(likelihood),
+    layers,
+    input: describedInput(model),
+    equations: equationsOf(model),
+    network: hashOfNetwork(network),
+  };
+  const definitions = functions ? outlined(graph, shared.sections, layers.flat(), opset) : [];
+  return defineOnnxModel(graph, {
+    producerName: 'bitspike',
+    producerVersion: version,
+    metadata: toMetadata({ ...description, ...(carried && { states: carried }) }),
+    opset,
+    irVersion: irVersionOf[opset],
+    functions: definitions,
+    ...(definitions.length > 0 && { domains: { [functionDomain]: 1 } }),
+  });
 }
 
-function inputOf(graph: Graph, model: Model): { readonly input: Signal; readonly time?: TimeAxis } {
-  const { input } = model;
-  if (stepsOf(model) === 1) {
-    const batch = graph.input(graphNames.input, input.type, ['batch', ...input.shape]);
-    return { input: inputSignal(input, batch) };
+/** Loops of so many steps and fewer are unrolled for a GPU. */
+const FEW_STEPS = 10;
+
+/** How many steps take the place of loops, if they do. */
+function unrolledSteps(model: Model, { form, target, unroll }: CheckedOnnxOptions): number | undefined {
+  const steps = stepsOf(model);
+  if (form === 'stream') {
+    if (steps === 1)
+      throw new UserError('export: the network has one step; only one of several can be fed as a stream');
+    if (unroll)
+      throw new UserError('export: a stream has any number of steps in a call, which cannot be unrolled');
+    return undefined;
   }
-  const sequence = graph.input(graphNames.input, input.type, ['time', 'batch', ...input.shape]);
+  const isUnrolled = unroll ?? (target === 'gpu' && steps <= FEW_STEPS);
+  return isUnrolled && steps > 1 ? steps : undefined;
+}
+
+/** @param steps how many a sequence has, or what that number is called */
+function inputOf(
+  graph: Graph,
+  model: Model,
+  floats: boolean,
+  steps: Dimension,
+): { readonly input: Signal; readonly time?: TimeAxis } {
+  const { input } = model;
+  const signalOf = (value: Value): Signal => {
+    const signal = inputSignal(input, value);
+    if (!floats || signal.kind !== 'whole') return signal;
+    return { ...signal, value: graph.node('Cast', [value], { to: FLOAT32 }), type: 'float32' };
+  };
+  if (stepsOf(model) === 1) {
+    return { input: signalOf(graph.input(graphNames.input, input.type, ['batch', ...input.shape])) };
+  }
+  const sequence = graph.input(graphNames.input, input.type, [steps, 'batch', ...input.shape]);
   const time = new TimeAxis(graph, sequence);
-  return { input: inputSignal(input, time.folded(graph, sequence)), time };
+  return { input: signalOf(time.folded(graph, sequence)), time };
 }
 
 function writeMember(ops: GraphOps, model: Model, member: Member, input: Signal, prefix: string) {
@@ -74,53 +128,20 @@ function writeMember(ops: GraphOps, model: Model, member: Member, input: Signal,
       { kind: 'parameter', name: prefix + name, tensor },
     ]),
   );
+  const { sections } = ops.shared;
   const layers: string[] = [];
   const output = forward(ops, model, parameters, input, {
-    before: ({ name }: Place) => {
+    before: ({ name, output }: Place) => {
       ops.scope = prefix + name;
+      ops.output = output;
+      sections.enter(sections.named(ops.scope));
     },
     after: (place, written) => {
       // What a neuron gives is in the graph; a current may stay folded into what follows it.
       if (fires(place)) layers.push(ops.observable(written));
+      sections.enter(undefined);
     },
   });
   if (output.kind !== 'real') throw new Error(`the logits are a ${output.kind}`);
   return { logits: output.value, layers };
-}
-
-function singleOutputs(graph: Graph, model: Model, value: Value): void {
-  const dims = ['batch', classesOf(model)];
-  const logits = graph.node('Identity', [value], {}, { output: graphNames.logits });
-  graph.output(logits, 'float32', dims);
-  graph.output(
-    graph.node('Softmax', [logits], { axis: -1 }, { output: graphNames.probabilities }),
-    'float32',
-    dims,
-  );
-}
-
-function regressionOutput(graph: Graph, model: Model, value: Value): void {
-  const means = graph.node('Identity', [value], {}, { output: graphNames.means });
-  graph.output(means, 'float32', ['batch', classesOf(model)]);
-}
-
-function ensembleOutputs(graph: Graph, { model, likelihood }: Network, logits: readonly Value[]): void {
-  const classes = classesOf(model);
-  const first = graph.constant({ type: 'int64', dims: [1], data: BigInt64Array.of(0n) });
-  const stacked = graph.node(
-    'Concat',
-    logits.map((value) => graph.node('Unsqueeze', [value, first])),
-    { axis: 0 },
-  );
-  const members = likelihood
-    ? graph.node('Identity', [stacked], {}, { output: graphNames.memberMeans })
-    : graph.node('Softmax', [stacked], { axis: -1 }, { output: graphNames.memberProbabilities });
-  const mean = graph.node(
-    'ReduceMean',
-    [members, first],
-    { keepdims: 0 },
-    { output: likelihood ? graphNames.means : graphNames.probabilities },
-  );
-  graph.output(mean, 'float32', ['batch', classes]);
-  graph.output(members, 'float32', [logits.length, 'batch', classes]);
 }

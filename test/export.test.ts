@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { freeze, type Network, runOracle, toOnnx } from '../export/index.ts';
+import { freeze, type Network, reportOnnx, runOracle, toOnnx } from '../export/index.ts';
 import { packBits } from '../export/packed-bits.ts';
 import { load } from '../runtime/index.ts';
 import { binary, defineModel, dense, type Model, type Posterior, readout } from '../schemas/index.ts';
@@ -239,10 +239,14 @@ describe('toOnnx', () => {
     expect(toOnnx(network)).toEqual(bytes);
     const weights = 784 * 256 + 256 * 10;
     expect(bytes.length).toBeLessThan((weights * 1.02) / 8 + 16 * 1024);
-    const { graph, opsets, irVersion } = readModel(bytes);
-    expect([...opsets]).toEqual([['', 21]]);
+    const { graph, opsets, irVersion, functions } = readModel(bytes);
+    expect([...opsets]).toEqual([
+      ['', 21],
+      ['bitspike', 1],
+    ]);
     expect(irVersion).toBe(10);
-    expect(graph.nodes.every(({ domain }) => !domain)).toBe(true);
+    expect(functions.map(({ name }) => name)).toEqual(['BinaryDense', 'Dense']);
+    expect(reportOnnx(bytes, 'file').standard).toBe(true);
     const packed = tensorData([...graph.initializers].find(([name]) => name === '0.dense.weight')![1]);
     expect(packed.dims).toEqual([(784 * 256) / 8]);
   });

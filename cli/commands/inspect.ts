@@ -1,23 +1,61 @@
-import type { Command } from 'commander';
-import { type OnnxReport, type PortReport, reportOnnx } from '../../export/index.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import {
+  energy45nm,
+  type EnergyTable,
+  type OnnxReport,
+  type PortReport,
+  reportOnnx,
+} from '../../export/index.ts';
 import { readModelFile } from '../../runtime/load.ts';
-import { addJson } from '../options.ts';
+import { type OperationOptions, operationsOf, operationsText } from '../inspect-operations.ts';
+import { addJson, count, number } from '../options.ts';
 import { bytesText, facts, grouped, percent, say, sayJson, shapeText, table } from '../output.ts';
 
-export function define(command: Command): void {
-  addJson(command.argument('<file>', 'An .onnx that bitspike exported')).action(run);
+/** What `--energy` can change. */
+const costs = Object.keys(energy45nm) as (keyof EnergyTable)[];
+
+/** `integerAdd=0.03,floatAdd=0.4` */
+function energyTable(text: string): Partial<EnergyTable> {
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const [name, value = ''] = part.split('=');
+      const picojoules = number(value);
+      if (!costs.includes(name as keyof EnergyTable) || picojoules < 0) {
+        throw new InvalidArgumentError(
+          `Expected picojoules such as ${costs.map((cost) => `${cost}=1`).join(',')}.`,
+        );
+      }
+      return [name, picojoules];
+    }),
+  );
 }
 
-async function run(file: string, { json }: { readonly json?: true }): Promise<void> {
+export function define(command: Command): void {
+  command
+    .argument('<file>', 'An .onnx that bitspike exported')
+    .option('--data <kind>', 'Count spikes on labelled examples, named as for eval')
+    .option('--limit <examples>', 'For --data: count on so many; 100 unless given', count)
+    .option(
+      '--energy <list>',
+      'Picojoules of operations, as integerAdd=0.1,floatAdd=0.9,floatMultiply=3.7',
+      energyTable,
+    );
+  addJson(command).action(run);
+}
+
+async function run(file: string, options: OperationOptions & { readonly json?: true }): Promise<void> {
   const report = reportOnnx(await readModelFile(file), file);
+  const operations = await operationsOf(file, report, options);
   say(facts(headOf(report)));
   say();
   say(table(layerRows(report)));
   say();
   say(table(byteRows(report)));
   say();
+  say(operationsText(operations));
+  say();
   say(operatorsText(report));
-  if (json) sayJson({ file, ...report });
+  if (options.json) sayJson({ file, ...report, ...operations });
 }
 
 const portText = ({ name, type, dims }: PortReport): string => `${name} ${type} [${dims.join(', ')}]`;

@@ -13,7 +13,12 @@ const kernels = [
   'train/engine/optimiser/assembly/clip.ts',
   'train/engine/optimiser/assembly/sgd.ts',
   'train/noise/assembly/gaussian.ts',
+  'runtime/bits/assembly/simd.ts',
+  'runtime/bits/assembly/scalar.ts',
 ];
+
+/** For engines without SIMD. */
+const withoutSimd = new Set(['runtime/bits/assembly/scalar.ts']);
 
 for (const source of kernels) {
   const { binary, error, stderr } = await compile(source);
@@ -26,7 +31,8 @@ for (const source of kernels) {
 
 async function compile(source) {
   let binary;
-  const flags = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--enable', 'simd'];
+  const simd = withoutSimd.has(source) ? [] : ['--enable', 'simd'];
+  const flags = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', ...simd];
   const { error, stderr } = await asc.main(
     [source, ...flags, '--outFile', 'kernel.wasm', '--baseDir', root],
     {

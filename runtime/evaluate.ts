@@ -10,7 +10,9 @@ import {
   type RiskCoverage,
   riskCoverage,
 } from './metrics/index.ts';
-import type { Inputs, LoadedNetwork, Output } from './network.ts';
+import type { Inputs } from './examples.ts';
+import type { LoadedNetwork } from './network.ts';
+import type { Outputs } from './outputs.ts';
 import { expectClasses } from './regression.ts';
 import { entropyOf, rowsOf, uncertaintiesOf } from './uncertainty.ts';
 
@@ -127,7 +129,7 @@ interface Answers {
 }
 
 /** Reads the outputs of `run`, as precisely as they allow: the softmax of the graph may round to 0 or 1. */
-function answersOf(outputs: Readonly<Record<string, Output | undefined>>): Answers {
+function answersOf(outputs: Outputs): Answers {
   const { logits, probabilities: means, member_probabilities: members } = outputs;
   if (logits) {
     const logProbabilities = rowsOf(logits.data, logits.dims[1] ?? 0).map(logSoftmax);

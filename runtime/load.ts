@@ -1,64 +1,63 @@
+/** Opening a model in Node. `browser.ts` is its counterpart for pages. */
 import { readFile } from 'node:fs/promises';
-import { describe } from '../schemas/description.ts';
+import { fileURLToPath } from 'node:url';
 import { reasonOf, UserError } from '../schemas/errors.ts';
-import { type DataType, type Model, readModel, type Value, writeModel } from '../schemas/onnx/index.ts';
-import { LoadedNetwork } from './network.ts';
-import { openSession } from './session.ts';
+import { withExternalData } from './external-data.ts';
+import type { LoadedNetwork } from './network.ts';
+import { type LoadOptions, openNetwork, type Platform } from './open.ts';
+import { fetchModel, type Source } from './source.ts';
 
-/** Where a network can run. */
-export const devices = ['cpu'] as const;
-export type Device = (typeof devices)[number];
-
-export interface LoadOptions {
-  /** Where to run: `cpu` is onnxruntime-node. */
-  readonly device?: Device;
-  /** Threads that compute one operator; by default all cores. */
-  readonly threads?: number;
-  /** Layers, by the names in `description.layers`, whose activations `run` shall return too. */
-  readonly observe?: readonly string[];
-}
+export const node: Platform = {
+  name: 'Node',
+  defaultDevice: 'cpu',
+  devices: {
+    cpu: () => import('./devices/cpu.ts'),
+    cuda: () => import('./devices/cuda.ts'),
+    wasm: () => import('./devices/wasm-node.ts'),
+    webgpu: () => import('./devices/webgpu-node.ts'),
+    bits: () => import('./devices/bits.ts'),
+  },
+  absent: {},
+  read: readSource,
+};
 
 /**
  * Opens an exported network.
  *
- * @param source path of an .onnx file, or its bytes
- * @throws UserError when there is no such file, device or layer, or the file is not a model of this toolkit
+ * @param source path or address (file:, http:, https:) of an .onnx file, or its bytes
+ * @throws UserError when there is no such file, device or layer, the file is not a model of this toolkit, or the
+ *   device cannot be used here; the line says what to do
  */
-export async function load(source: string | Uint8Array, options: LoadOptions = {}): Promise<LoadedNetwork> {
-  const { device = 'cpu', threads, observe = [] } = options;
-  if (!devices.includes(device)) {
-    throw new UserError(`there is no device '${String(device)}'; expected one of ${devices.join(', ')}`);
+export async function load(source: Source, options: LoadOptions = {}): Promise<LoadedNetwork> {
+  if (options.onnxruntime !== undefined) {
+    throw new UserError(
+      'load: onnxruntime is for pages in a browser; Node takes the packages installed beside it',
+    );
   }
-  const file = typeof source === 'string' ? source : 'model';
-  const bytes = typeof source === 'string' ? await readModelFile(source) : source;
-  const model = readModel(bytes, file);
-  const description = describe(model, file);
-  const session = await openSession(
-    observe.length > 0 ? observing(model, observe, file) : bytes,
-    threads === undefined ? {} : { threads },
-    file,
-  );
-  const outputs = model.graph.outputs.map(({ name }) => name);
-  return new LoadedNetwork(description, device, session, outputs);
+  return openNetwork(node, source, options);
 }
 
-/** Reads an .onnx file. @throws UserError when it cannot be read */
+async function readSource(source: string | URL, seconds: number): Promise<Uint8Array> {
+  const address = String(source);
+  if (/^https?:/i.test(address)) return fetchModel(source, seconds);
+  if (/^file:/i.test(address)) return readModelFile(fileURLToPath(source));
+  if (source instanceof URL) {
+    throw new UserError(`${address}: cannot read the model: expected file:, http: or https:`);
+  }
+  return readModelFile(source);
+}
+
+/**
+ * Reads an .onnx file, and the tensors that it keeps in files beside it.
+ *
+ * @throws UserError when it cannot be read, or a tensor is not in its folder
+ */
 export async function readModelFile(path: string): Promise<Uint8Array> {
+  let bytes: Uint8Array;
   try {
-    return await readFile(path);
+    bytes = await readFile(path);
   } catch (cause) {
     throw new UserError(`${path}: cannot read the model: ${reasonOf(cause)}`, { cause });
   }
-}
-
-/** The same model with more of its values as outputs. */
-function observing(model: Model, names: readonly string[], file: string): Uint8Array {
-  const type: DataType = 'uint8';
-  for (const name of names) {
-    if (!model.graph.has(name)) {
-      throw new UserError(`${file}: there is no layer '${name}' to observe; description.layers lists them`);
-    }
-    model.graph.output(name as Value, type);
-  }
-  return writeModel(model);
+  return withExternalData(bytes, path);
 }

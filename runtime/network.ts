@@ -1,236 +1,200 @@
 import type { Description } from '../schemas/description.ts';
 import { UserError } from '../schemas/errors.ts';
-import { sizeOf } from '../schemas/layer.ts';
 import { stepsOf } from '../schemas/model.ts';
+import {
+  type Classification,
+  classificationsOf,
+  type EnsembleAnswer,
+  ensembleAnswersOf,
+  outputsToClassify,
+} from './answers.ts';
+import { batchesOf, type Inputs } from './examples.ts';
+import { checkDraws, type Draws, NoiseFeed, noiseOf } from './noise.ts';
+import { join, meanOverFirst, type Output, type Outputs, stack, withTime } from './outputs.ts';
 import { expectClasses, gaussianOf, type Prediction, predictionsOf } from './regression.ts';
-import { type InferenceSession, onnxruntime, type Tensor } from './session.ts';
-import { entropyOf, rowsOf, uncertaintiesOf } from './uncertainty.ts';
+import type { HostTensor, HostTensors, Runner } from './runner.ts';
+import { sha256 } from './sha256.ts';
+import { zeroStates } from './states.ts';
+import { checkStreams, type StreamOptions, StreamSession } from './stream.ts';
 
-/** Examples one after another in one array, or one array per example. */
-export type Inputs = Uint8Array | Float32Array | readonly (Uint8Array | Float32Array)[];
+export type { Classification } from './answers.ts';
+export type { Inputs } from './examples.ts';
+export type { Output } from './outputs.ts';
 
-/** The answer for one example. */
-export interface Classification {
-  /** Index of the most probable class. */
-  readonly label: number;
-  readonly className: string;
-  /** Of that class, in [0, 1]; of an ensemble, the mean over its members. */
-  readonly probability: number;
-  /** One per class, summing to 1. */
-  readonly probabilities: Float32Array;
-  /**
-   * Of the probabilities, H(p) = −Σ p log p in nats: 0 where one class is certain, log(classes) where all are as
-   * probable.
-   */
-  readonly entropy: number;
-  /**
-   * Of the class and the weights, in nats, 0 … `entropy`: what the members of an ensemble disagree about, their
-   * entropy together less the mean of their own (Houlsby et al. 2011, arXiv 1112.5745). The rest of the entropy is
-   * in the example itself. A single network has none.
-   */
-  readonly mutualInformation?: number;
+/** What of a file a network needs besides its description. */
+interface Opened {
+  /** Outputs of its graph, with those that are observed. */
+  readonly outputs: readonly string[];
+  /** The bytes of the file. */
+  readonly model: Uint8Array;
+  /** Why this device was chosen, where nobody named one. */
+  readonly reason?: string;
 }
-
-/** One output of the graph for all examples. */
-export interface Output {
-  /** The first axis is the batch, but for `member_probabilities` and `member_means`, whose first is the member. */
-  readonly dims: readonly number[];
-  readonly data: Float32Array | Uint8Array;
-}
-
-/** Examples in one call of onnxruntime: more would use memory and no less time. */
-const CHUNK = 1024;
 
 /** A network that answers. Made by `load`. */
 export class LoadedNetwork {
   readonly description: Description;
   readonly device: string;
-  readonly #session: InferenceSession;
+  /** What one should know of how it runs here: why it has fewer threads than were asked for, say. */
+  readonly notes: readonly string[];
+  readonly #runner: Runner;
   readonly #outputs: readonly string[];
+  /** Of a file that can be streamed, its hash: a snapshot belongs to one file. */
+  readonly #hash: string | undefined;
+  #isClosed = false;
 
-  constructor(
-    description: Description,
-    device: string,
-    session: InferenceSession,
-    outputs: readonly string[],
-  ) {
+  constructor(description: Description, device: string, runner: Runner, opened: Opened) {
+    const { outputs, model, reason } = opened;
+    const states = description.states ?? [];
+    const carried = new Set(states.map(({ output }) => output));
     this.description = description;
     this.device = device;
-    this.#session = session;
-    this.#outputs = outputs;
+    this.notes = [...(reason ? [reason] : []), ...(runner.notes ?? [])];
+    this.#runner = runner;
+    this.#outputs = outputs.filter((name) => !carried.has(name));
+    this.#hash = states.length > 0 ? sha256(model) : undefined;
   }
 
   /**
    * The most probable class of each example, and how sure that is.
    *
+   * @param draws of a network that takes noise: the mean over `samples` runs with other noise each, which are then
+   *   the members of an ensemble
    * @throws UserError when the inputs are not whole examples of the type that the model takes
    */
-  async classify(inputs: Inputs): Promise<Classification[]> {
+  async classify(inputs: Inputs, draws: Draws = {}): Promise<Classification[]> {
     expectClasses(this.description, 'classify', 'predict');
-    const names = this.description.classes;
-    const classes = names.length;
+    const outputs = outputsToClassify(this.#outputs);
     const found: Classification[] = [];
-    const outputs = ['probabilities', 'member_probabilities'].filter((name) => this.#outputs.includes(name));
-    for await (const part of this.#chunks(this.#joined(inputs), outputs)) {
-      const members = part.member_probabilities as Output | undefined;
-      const uncertainties = members && uncertaintiesOf(members);
-      rowsOf(part.probabilities?.data as Float32Array, classes).forEach((row, example) => {
-        // A copy, so that who keeps one answer does not keep the whole batch.
-        const own = row.slice();
-        const label = own.indexOf(Math.max(...own));
-        const uncertainty = uncertainties?.[example];
-        found.push({
-          label,
-          className: names[label] as string,
-          probability: own[label] as number,
-          probabilities: own,
-          entropy: uncertainty?.entropy ?? entropyOf(own),
-          ...(uncertainty && { mutualInformation: uncertainty.mutualInformation }),
-        });
-      });
+    for await (const part of this.#sampled(inputs, outputs, draws, 'classify'))
+      found.push(...classificationsOf(part, this.description.classes));
+    return found;
+  }
+
+  /**
+   * As `classify`, of a file that holds an ensemble, or with two or more samples of a network that takes noise; with
+   * what each member says.
+   *
+   * @throws UserError when it is neither, or the inputs are not whole examples of the type that the model takes
+   */
+  async ensemble(inputs: Inputs, draws: Draws = {}): Promise<EnsembleAnswer[]> {
+    expectClasses(this.description, 'ensemble', 'predict, whose spread tells what members disagree about');
+    const isEnsemble = this.#outputs.includes('member_probabilities');
+    if (!isEnsemble && (draws.samples ?? 1) === 1) {
+      throw new UserError(
+        noiseOf(this.description).length > 0
+          ? 'ensemble: one sample is no ensemble; give samples: 2 or more'
+          : 'ensemble: this file holds one network; export several with --weights sample --count',
+      );
     }
+    const outputs = new Set([...outputsToClassify(this.#outputs), 'member_probabilities']);
+    const wanted = [...outputs].filter((name) => this.#outputs.includes(name));
+    const found: EnsembleAnswer[] = [];
+    for await (const part of this.#sampled(inputs, wanted, draws, 'ensemble'))
+      found.push(...ensembleAnswersOf(part, this.description.classes));
     return found;
   }
 
   /**
    * What a network of a regression predicts of each example, and how sure that is.
    *
+   * @param draws as `classify` has them
    * @throws UserError when it answers with classes, or the inputs are not whole examples of the type that it takes
    */
-  async predict(inputs: Inputs): Promise<Prediction[]> {
+  async predict(inputs: Inputs, draws: Draws = {}): Promise<Prediction[]> {
     const likelihood = gaussianOf(this.description, 'predict', 'classify');
-    const found: Prediction[] = [];
     const outputs = ['means', 'member_means'].filter((name) => this.#outputs.includes(name));
-    for await (const part of this.#chunks(this.#joined(inputs), outputs))
-      found.push(...predictionsOf(part as Record<string, Output>, likelihood));
+    const found: Prediction[] = [];
+    for await (const part of this.#sampled(inputs, outputs, draws, 'predict'))
+      found.push(...predictionsOf(part, likelihood));
     return found;
   }
 
-  /** Every output of the graph, and of the layers that `load` was asked to observe, for all examples. */
-  async run(inputs: Inputs): Promise<Record<string, Output>> {
-    const parts: Record<string, Tensor>[] = [];
-    for await (const part of this.#chunks(this.#joined(inputs), this.#outputs)) parts.push(part);
+  /**
+   * Every output of the graph, and of the layers that `load` was asked to observe, for all examples.
+   *
+   * @param options `seed` decides the noise of a network that takes some
+   * @throws UserError when the inputs are not whole examples of the type that the model takes
+   */
+  async run(inputs: Inputs, options: Pick<Draws, 'seed'> = {}): Promise<Record<string, Output>> {
+    const { seed } = checkDraws(this.description, options, 'run');
+    const noise = new NoiseFeed(noiseOf(this.description), seed, 0);
+    const parts: HostTensors[] = [];
+    for (const input of batchesOf(this.description.model, inputs))
+      parts.push(await this.#run(input, this.#outputs, noise));
     const steps = stepsOf(this.description.model);
     const observed = new Set(this.description.layers.flat());
     return Object.fromEntries(
       this.#outputs.map((name) => {
-        const found = parts.map((part) => part[name] as Tensor);
-        if (steps > 1 && observed.has(name)) {
-          return [
-            name,
-            join(
-              found.map((part) => withTime(part, steps)),
-              1,
-            ),
-          ];
-        }
-        return [name, join(found, name.startsWith('member_') ? 1 : 0)];
+        const found = parts.map((part) => part[name] as HostTensor);
+        if (steps === 1 || !observed.has(name))
+          return [name, join(found, name.startsWith('member_') ? 1 : 0)];
+        const apart = found.map((part) => withTime(part, steps));
+        return [name, join(apart, 1)];
       }),
     );
   }
 
+  /**
+   * A stream of steps through a file that was exported for it, or several streams side by side. Any number of them
+   * can be open at once: each has states of its own.
+   *
+   * @throws UserError when the file holds whole sequences
+   */
+  stream(options: StreamOptions = {}): StreamSession {
+    checkStreams(this.description);
+    this.#checkOpen();
+    const { description } = this;
+    const source = { description, outputs: this.#outputs, hash: this.#hash as string };
+    return new StreamSession(this.#runner, source, options);
+  }
+
   /** Frees the memory of the model. */
-  close(): Promise<void> {
-    return this.#session.release();
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#runner.release();
   }
 
-  async *#chunks(
-    inputs: Uint8Array | Float32Array,
+  #checkOpen(): void {
+    if (this.#isClosed) throw new UserError('the network is closed; load it again');
+  }
+
+  /** Outputs for some examples at a time; of several samples their mean, and they themselves as members. */
+  async *#sampled(
+    inputs: Inputs,
     outputs: readonly string[],
-  ): AsyncGenerator<Record<string, Tensor>> {
-    const { Tensor } = await onnxruntime();
-    const { model } = this.description;
-    const { shape } = model.input;
-    const steps = stepsOf(model);
-    const size = steps * sizeOf(shape);
-    // A sequence is as much work as its steps are examples.
-    const chunk = Math.max(1, Math.floor(CHUNK / steps)) * size;
-    for (let start = 0; start < inputs.length; start += chunk) {
-      const examples = inputs.slice(start, start + chunk);
-      const data = steps === 1 ? examples : timeOutermost(examples, steps, size / steps);
-      const batch = data.length / size;
-      const dims = steps === 1 ? [batch, ...shape] : [steps, batch, ...shape];
-      const input =
-        data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
-      yield (await this.#session.run({ input }, [...outputs])) as Record<string, Tensor>;
+    draws: Draws,
+    what: string,
+  ): AsyncGenerator<Outputs> {
+    const { samples, seed } = checkDraws(this.description, draws, what);
+    const needed = noiseOf(this.description);
+    const noises = Array.from({ length: samples }, (_, sample) => new NoiseFeed(needed, seed, sample));
+    for (const input of batchesOf(this.description.model, inputs)) {
+      const runs: Outputs[] = [];
+      for (const noise of noises) runs.push((await this.#run(input, outputs, noise)) as Outputs);
+      yield runs.length === 1 ? (runs[0] as Outputs) : mixed(runs, this.description.likelihood !== undefined);
     }
   }
 
-  #joined(inputs: Inputs): Uint8Array | Float32Array {
-    const { model } = this.description;
-    const { type } = model.input;
-    const steps = stepsOf(model);
-    const shape = [...(steps > 1 ? [steps] : []), ...model.input.shape];
-    const size = sizeOf(shape);
-    const Wanted = type === 'uint8' ? Uint8Array : Float32Array;
-    const list = inputs instanceof Uint8Array || inputs instanceof Float32Array ? [inputs] : inputs;
-    for (const [index, array] of list.entries()) {
-      if (!(array instanceof Wanted)) {
-        throw new UserError(
-          `inputs: the model takes ${type}, give a ${Wanted.name} (array ${index} is a ${kindOf(array)})`,
-        );
-      }
-      const whole = list === inputs ? array.length === size : array.length % size === 0;
-      if (!whole) {
-        throw new UserError(
-          `inputs: an example is [${shape.join(', ')}] = ${size} numbers; array ${index} holds ${array.length}`,
-        );
-      }
-    }
-    if (list.length === 1) return list[0] as Uint8Array | Float32Array;
-    const joined = new Wanted(list.length * size);
-    list.forEach((array, index) => joined.set(array, index * size));
-    return joined;
+  #run(input: HostTensor, outputs: readonly string[], noise: NoiseFeed): Promise<HostTensors> {
+    this.#checkOpen();
+    const steps = stepsOf(this.description.model);
+    const batch = (steps === 1 ? input.dims[0] : input.dims[1]) as number;
+    const feeds = {
+      input,
+      ...zeroStates(this.description.states ?? [], batch),
+      ...noise.forExamples(steps, batch),
+    };
+    return this.#runner.run(feeds, outputs);
   }
 }
 
-/** [batch, time, …] → [time, batch, …]. @param width numbers in one step of one example */
-function timeOutermost<Data extends Uint8Array | Float32Array>(
-  examples: Data,
-  steps: number,
-  width: number,
-): Data {
-  const turned = examples.slice() as Data;
-  const batch = examples.length / (steps * width);
-  for (let example = 0; example < batch; example++) {
-    for (let step = 0; step < steps; step++) {
-      const from = (example * steps + step) * width;
-      turned.set(examples.subarray(from, from + width), (step * batch + example) * width);
-    }
-  }
-  return turned;
-}
-
-/** [time × batch, …] as [time, batch, …]. */
-const withTime = ({ type, dims: [rows = 0, ...features], data }: Tensor, steps: number): Part => ({
-  type,
-  dims: [steps, rows / steps, ...features],
-  data,
-});
-
-/** What joining needs of a tensor. */
-type Part = Pick<Tensor, 'type' | 'dims' | 'data'>;
-
-const kindOf = (value: unknown): string => (value as object | null)?.constructor?.name ?? typeof value;
-
-/** Joins the parts of an output along the axis of the batch. */
-function join(parts: readonly Part[], axis: number): Output {
-  const [first] = parts;
-  if (!first) return { dims: [], data: new Float32Array() };
-  const dims = [...first.dims];
-  dims[axis] = parts.reduce((sum, part) => sum + (part.dims[axis] as number), 0);
-  const data = new (first.type === 'uint8' ? Uint8Array : Float32Array)(
-    dims.reduce((product, size) => product * size, 1),
-  );
-  const outer = dims.slice(0, axis).reduce((product, size) => product * size, 1);
-  let offset = 0;
-  for (let row = 0; row < outer; row++) {
-    for (const part of parts) {
-      const own = part.data as Float32Array;
-      const length = own.length / outer;
-      data.set(own.subarray(row * length, (row + 1) * length), offset);
-      offset += length;
-    }
-  }
-  return { dims, data };
+/** Several runs on the same examples as one ensemble. */
+function mixed(runs: readonly Outputs[], isRegression: boolean): Outputs {
+  const [single, member] = isRegression
+    ? ['means', 'member_means']
+    : ['probabilities', 'member_probabilities'];
+  const members = stack(runs.map((run) => (run[member as string] ?? run[single as string]) as Output));
+  return { [single as string]: meanOverFirst(members), [member as string]: members };
 }

@@ -2,7 +2,9 @@ import type { Description } from '../schemas/description.ts';
 import { UserError } from '../schemas/errors.ts';
 import type { GaussianLikelihood } from '../schemas/likelihood.ts';
 import { gaussianNegativeLogLikelihood, rootMeanSquareError } from './metrics/regression.ts';
-import type { Inputs, LoadedNetwork, Output } from './network.ts';
+import type { Inputs } from './examples.ts';
+import type { LoadedNetwork } from './network.ts';
+import type { Output, Outputs } from './outputs.ts';
 import { rowsOf } from './uncertainty.ts';
 
 /** What a network of a regression predicts of one example; one number per output. */
@@ -30,8 +32,6 @@ export interface RegressionEvaluation {
   /** Of running them all in batches, opening the model left out. */
   readonly secondsPerExample: number;
 }
-
-type Outputs = Readonly<Record<string, Output | undefined>>;
 
 /** The likelihood of a regression. @throws UserError where the network answers with classes */
 export function gaussianOf({ likelihood }: Description, what: string, instead: string): GaussianLikelihood {

@@ -12,7 +12,13 @@ export interface Runner {
   /** Names of the graph's outputs. */
   readonly outputs: readonly string[];
 
-  /** The outputs that were asked for. The caller may keep them. */
+  /** What its user should know of how it runs here: a sentence each. */
+  readonly notes?: readonly string[];
+
+  /**
+   * The outputs that were asked for. The caller may keep them, change them in place, and feed them again; a feed may
+   * be changed in place between runs.
+   */
   run(feeds: HostTensors, outputs: readonly string[]): Promise<HostTensors>;
 
   /** The same without waiting, where the device computes in this very thread. */
@@ -23,10 +29,10 @@ export interface Runner {
 }
 
 export interface RunnerOptions {
-  /** Threads that compute one operator; by default all cores. */
+  /** Threads that compute one operator; by default as many as the device thinks good. */
   readonly threads?: number;
-  /** Seconds after which opening gives up. */
-  readonly timeout?: number;
+  /** In a page without a bundler: the address of the folder that holds the files of onnxruntime-web. */
+  readonly onnxruntime?: string;
 }
 
 /** Whether a device can be used here. */
@@ -34,11 +40,11 @@ export type Availability =
   | { readonly available: true; readonly detail: string }
   | { readonly available: false; readonly why: string; readonly remedy: string };
 
-/** One place where networks run: a file in `devices/`, loaded when it is named. */
+/** One place where networks run: a file in `devices/`, loaded when it is named. Whoever opens bounds the time. */
 export interface DeviceModule {
   /** @param what names the model in errors @throws UserError when the device is not there or refuses the model */
   open(model: Uint8Array, options: RunnerOptions, what: string): Promise<Runner>;
 
   /** Looks, without side effects that outlive the call. */
-  probe(): Promise<Availability>;
+  probe(options?: RunnerOptions): Promise<Availability>;
 }

@@ -1,0 +1,230 @@
+import { eventRow } from './events';
+
+/** Vectors whose bytes are counted before a byte could overflow: 31 · 8 = 248. */
+const CHUNK: usize = 31 * 16;
+
+/** Bytes → four sums of 32 bits. */
+// @ts-ignore: decorator
+@inline
+function widen(bytes: v128): v128 {
+  return i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(bytes));
+}
+
+/** The four totals of four vectors. */
+// @ts-ignore: decorator
+@inline
+function totals(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
+  const cd = i32x4.add(v128.shuffle<i32>(c, d, 0, 4, 1, 5), v128.shuffle<i32>(c, d, 2, 6, 3, 7));
+  return i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
+}
+
+// @ts-ignore: decorator
+@inline
+function counted(sum: v128, x: v128, weights: usize): v128 {
+  return i8x16.add(sum, i8x16.popcnt(v128.and(x, v128.load(weights))));
+}
+
+/** How many bits are set. `bytes` is a multiple of 16. */
+export function population(x: usize, bytes: usize): i32 {
+  let sum = i64x2.splat(0);
+  for (let at: usize = 0; at < bytes; at += 16) {
+    sum = i32x4.add(sum, widen(i8x16.popcnt(v128.load(x + at))));
+  }
+  return (
+    i32x4.extract_lane(sum, 0) +
+    i32x4.extract_lane(sum, 1) +
+    i32x4.extract_lane(sum, 2) +
+    i32x4.extract_lane(sum, 3)
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function put(at: usize, sums: v128, population: v128, shift: i32): void {
+  const signed = i32x4.shl(i32x4.sub(i32x4.shl(sums, 1), population), shift);
+  v128.store(at, shift ? i32x4.add(v128.load(at), signed) : signed);
+}
+
+/** One plane of one row against weights of four outputs at a time. */
+function oneRow(x: usize, w: usize, y: usize, outputs: usize, bytes: usize, set: i32, shift: i32): void {
+  const population = i32x4.splat(set);
+  const end = y + outputs * 4;
+  for (; y < end; y += 16) {
+    const w1 = w + bytes;
+    const w2 = w1 + bytes;
+    const w3 = w2 + bytes;
+    let s0 = i64x2.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    for (let at: usize = 0; at < bytes; ) {
+      const stop = min(at + CHUNK, bytes);
+      let a = i64x2.splat(0);
+      let b = a;
+      let c = a;
+      let d = a;
+      for (; at < stop; at += 16) {
+        const v = v128.load(x + at);
+        a = counted(a, v, w + at);
+        b = counted(b, v, w1 + at);
+        c = counted(c, v, w2 + at);
+        d = counted(d, v, w3 + at);
+      }
+      s0 = i32x4.add(s0, widen(a));
+      s1 = i32x4.add(s1, widen(b));
+      s2 = i32x4.add(s2, widen(c));
+      s3 = i32x4.add(s3, widen(d));
+    }
+    put(y, totals(s0, s1, s2, s3), population, shift);
+    w = w3 + bytes;
+  }
+}
+
+/** The same for two rows, which share what is loaded of the weights. */
+function twoRows(
+  x: usize,
+  x1: usize,
+  w: usize,
+  y: usize,
+  y1: usize,
+  outputs: usize,
+  bytes: usize,
+  set: i32,
+  set1: i32,
+  shift: i32,
+): void {
+  const population = i32x4.splat(set);
+  const population1 = i32x4.splat(set1);
+  const end = y + outputs * 4;
+  for (; y < end; y += 16, y1 += 16) {
+    const w1 = w + bytes;
+    const w2 = w1 + bytes;
+    const w3 = w2 + bytes;
+    let s0 = i64x2.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let t0 = s0;
+    let t1 = s0;
+    let t2 = s0;
+    let t3 = s0;
+    for (let at: usize = 0; at < bytes; ) {
+      const stop = min(at + CHUNK, bytes);
+      let a = i64x2.splat(0);
+      let b = a;
+      let c = a;
+      let d = a;
+      let e = a;
+      let f = a;
+      let g = a;
+      let h = a;
+      for (; at < stop; at += 16) {
+        const v = v128.load(x + at);
+        const u = v128.load(x1 + at);
+        const p = v128.load(w + at);
+        const q = v128.load(w1 + at);
+        const r = v128.load(w2 + at);
+        const s = v128.load(w3 + at);
+        a = i8x16.add(a, i8x16.popcnt(v128.and(v, p)));
+        b = i8x16.add(b, i8x16.popcnt(v128.and(v, q)));
+        c = i8x16.add(c, i8x16.popcnt(v128.and(v, r)));
+        d = i8x16.add(d, i8x16.popcnt(v128.and(v, s)));
+        e = i8x16.add(e, i8x16.popcnt(v128.and(u, p)));
+        f = i8x16.add(f, i8x16.popcnt(v128.and(u, q)));
+        g = i8x16.add(g, i8x16.popcnt(v128.and(u, r)));
+        h = i8x16.add(h, i8x16.popcnt(v128.and(u, s)));
+      }
+      s0 = i32x4.add(s0, widen(a));
+      s1 = i32x4.add(s1, widen(b));
+      s2 = i32x4.add(s2, widen(c));
+      s3 = i32x4.add(s3, widen(d));
+      t0 = i32x4.add(t0, widen(e));
+      t1 = i32x4.add(t1, widen(f));
+      t2 = i32x4.add(t2, widen(g));
+      t3 = i32x4.add(t3, widen(h));
+    }
+    put(y, totals(s0, s1, s2, s3), population, shift);
+    put(y1, totals(t0, t1, t2, t3), population1, shift);
+    w = w3 + bytes;
+  }
+}
+
+/** Bytes of weights that stay in the first-level cache while all rows pass over them. */
+const BLOCK: usize = 16384;
+
+/**
+ * Sums of whole inputs under weights of −1 and +1, one bit each:
+ *
+ *     y[row][output] = Σ_plane 2^plane · (2 · |x[row][plane] ∧ w[output]| − |x[row][plane]|)
+ *
+ * with |·| the number of set bits. A row of one plane whose set bits are no more than `limit` adds up, for each of
+ * them, the weights that it meets (`events.ts`), and skips all others.
+ *
+ * @param x bits [rows][planes][bytes]
+ * @param w bits [outputs][bytes]; outputs is a multiple of 4
+ * @param t bits [inputs][⌈outputs / 128⌉ · 16], the same weights input by input; read only where `limit` is above 0
+ * @param y int32 [rows], `stride` bytes apart
+ * @param bytes a multiple of 16
+ * @param scratch room for 4 bytes per input and per row, and 256 more
+ */
+export function dense(
+  x: usize,
+  w: usize,
+  t: usize,
+  y: usize,
+  rows: i32,
+  outputs: usize,
+  bytes: usize,
+  planes: i32,
+  stride: usize,
+  limit: i32,
+  scratch: usize,
+): void {
+  const sets = scratch;
+  const rowBytes = bytes * planes;
+  // As many outputs at a time as stay in the cache; one pass where there is but one row.
+  const group = rows == 1 ? outputs : max<usize>((BLOCK / bytes) & ~3, 4);
+  for (let plane = 0; plane < planes; plane++) {
+    const plain = x + plane * bytes;
+    let busy = 0;
+    for (let row = 0; row < rows; row++) {
+      const set = population(plain + row * rowBytes, bytes);
+      store<i32>(sets + row * 4, set);
+      if (set > limit) busy++;
+      else eventRow(plain + row * rowBytes, bytes, t, y + row * stride, outputs, sets + rows * 4);
+    }
+    if (!busy) continue;
+    for (let first: usize = 0; first < outputs; first += group) {
+      const count = min(group, outputs - first);
+      const weights = w + first * bytes;
+      const target = y + first * 4;
+      let held = -1;
+      for (let row = 0; row < rows; row++) {
+        const set = load<i32>(sets + row * 4);
+        if (set <= limit) continue;
+        if (held < 0) {
+          held = row;
+          continue;
+        }
+        twoRows(
+          plain + held * rowBytes,
+          plain + row * rowBytes,
+          weights,
+          target + held * stride,
+          target + row * stride,
+          count,
+          bytes,
+          load<i32>(sets + held * 4),
+          set,
+          plane,
+        );
+        held = -1;
+      }
+      if (held >= 0) {
+        const set = load<i32>(sets + held * 4);
+        oneRow(plain + held * rowBytes, weights, target + held * stride, count, bytes, set, plane);
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/** Random networks on the 1-bit engine, on onnxruntime-node and in the reference interpreter. */
+import { type Network, type OnnxOptions, runOracle, toOnnx } from '../../export/index.ts';
+import { openBits } from '../../runtime/bits/runner.ts';
+import type { HostTensor } from '../../runtime/runner.ts';
+import { describe as describeModel } from '../../schemas/description.ts';
+import type { Model } from '../../schemas/index.ts';
+import { sizeOf } from '../../schemas/layer.ts';
+import { stepsOf } from '../../schemas/model.ts';
+import { readModel, type Value, writeModel } from '../../schemas/onnx/index.ts';
+import { Random } from '../../schemas/random.ts';
+import { randomNetwork } from './networks.ts';
+import { openPlain } from './plain-sessions.ts';
+import { randomModel } from './random-networks.ts';
+
+/** What two ways to run a network say differently. */
+export interface Differences {
+  readonly neurons: number;
+  readonly spikes: number;
+  /** Examples whose most probable classes differ where the logits do by more than rounding. */
+  readonly predictions: number;
+  /** Largest difference of a logit, over the largest logit. */
+  readonly logits: number;
+}
+
+/** An exported network with the spikes of all its layers as outputs, and something to run it on. */
+export function observable(network: Network, options: OnnxOptions = {}) {
+  const model = readModel(toOnnx(network, options));
+  const { layers } = describeModel(model, 'network');
+  for (const name of layers.flat()) model.graph.output(name as Value, 'uint8');
+  return { bytes: writeModel(model), layers };
+}
+
+/** [time,] batch, …; spikes, bytes or real numbers. */
+export function randomInput({ input, ...model }: Model, batch: number, random: Random): HostTensor {
+  const steps = stepsOf({ input, ...model });
+  const dims = [...(steps > 1 ? [steps] : []), batch, ...input.shape];
+  const most = random.nextBelow(2) ? 1 : 255;
+  const numbers = { length: sizeOf(dims) };
+  return input.type === 'uint8'
+    ? { type: 'uint8', dims, data: Uint8Array.from(numbers, () => random.nextBelow(most + 1)) }
+    : { type: 'float32', dims, data: Float32Array.from(numbers, () => random.nextUniform() * 2 - 1) };
+}
+
+/** The random network of a seed, compared. @param runtime compare with onnxruntime-node as well */
+export async function compareSeed(seed: number, runtime = false): Promise<readonly Differences[]> {
+  const random = Random.fromSeed(seed, 'network for the 1-bit engine');
+  const model = randomModel(random);
+  const members = random.nextBelow(5) === 0 ? 3 : 1;
+  const network = randomNetwork(model, seed, members);
+  const input = randomInput(model, 1 + random.nextBelow(5), random);
+  const { bytes, layers } = observable(network, {
+    functions: random.nextBelow(2) === 0,
+    target: random.nextBelow(4) === 0 ? 'gpu' : 'any',
+  });
+  const runner = await openBits(bytes, { simd: random.nextBelow(4) > 0 }, `network ${seed}`);
+  const found = runner.runNow({ input }, runner.outputs);
+  await runner.release();
+  const differences = network.members.map((member, index) => {
+    const { logits, layers: spikes } = runOracle(network, member, input.data as Uint8Array);
+    const expected = (layers[index] as readonly string[]).map(
+      (name) => spikes[members > 1 ? name.replace(`member${index}.`, '') : name] as Float64Array,
+    );
+    const own = (layers[index] as readonly string[]).map((name) => found[name]?.data as Uint8Array);
+    return compared(expected, own, logits, found.logits?.data as Float32Array | undefined);
+  });
+  if (!runtime) return differences;
+  const session = await openPlain(bytes, 'cpu');
+  const theirs = await session.run({ input });
+  await session.release();
+  const names = layers.flat();
+  const others = compared(
+    names.map((name) => theirs[name]?.data as Uint8Array),
+    names.map((name) => found[name]?.data as Uint8Array),
+    (theirs.logits ?? theirs.member_probabilities)?.data as Float32Array,
+    (found.logits ?? found.member_probabilities)?.data as Float32Array,
+  );
+  return [...differences, others];
+}
+
+function compared(
+  expected: readonly (Float64Array | Uint8Array)[],
+  found: readonly Uint8Array[],
+  logits: Float64Array | Float32Array,
+  ours: Float32Array | undefined,
+): Differences {
+  let [neurons, spikes] = [0, 0];
+  expected.forEach((layer, index) => {
+    const own = found[index];
+    neurons += layer.length;
+    if (own?.length !== layer.length) spikes += layer.length;
+    else layer.forEach((value, at) => (spikes += Number(value > 0 !== (own[at] as number) > 0)));
+  });
+  if (!ours) return { neurons, spikes, predictions: 0, logits: 0 };
+  let [gap, largest] = [0, 1e-9];
+  logits.forEach((value, index) => {
+    gap = Math.max(gap, Math.abs(value - (ours[index] as number)));
+    largest = Math.max(largest, Math.abs(value));
+  });
+  const predictions = gap / largest > 1e-5 ? 1 : 0;
+  return { neurons, spikes, predictions, logits: gap / largest };
+}

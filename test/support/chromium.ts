@@ -1,0 +1,1 @@
+export { type Started, startChromium } from '../../bench/browser/chromium.ts';

@@ -1,0 +1,1 @@
+export { serve, type ServerOptions, type StaticServer } from '../../bench/browser/server.ts';

@@ -4,24 +4,35 @@
  */
 import { parseArgs } from 'node:util';
 import { UserError } from '../schemas/errors.ts';
+import { onnxEngine } from '../train/engine/onnx.ts';
 import { type EngineContender, engineTrainStep } from './contenders/engine.ts';
 import { type TorchPeer, torchPeers, torchTrainStep } from './contenders/torch.ts';
-import { type Absent, compareAll, type Findings, type Rounds } from './harness.ts';
+import { type Absent, type Clock, clocks, compareAll, type Findings, type Rounds } from './harness.ts';
 import { type NetName, nets, type TrainStep, trainStepOf } from './nets.ts';
 import { integers, oneOf, severalOf } from './options.ts';
+import { sweepOf, swept } from './train-step-sweep.ts';
 
 export interface TrainStepOptions extends Rounds {
   readonly peers: readonly TorchPeer[];
   /** Adds tables of where the time goes. */
   readonly profile: boolean;
+  readonly clock: Clock;
 }
 
-/** `B/1`, or `B-1000/1` with another number of time steps than the net has by itself. */
-const rowName = ({ net, time, threads }: TrainStep): string =>
-  `${net}${time === nets[net].time ? '' : `-${time}`}/${threads}`;
+/** `B/1`, or `B-1000/1` with another number of time steps than the net has by itself, and so of hidden units and batch. */
+const rowName = ({ net, time, hidden, batch, threads }: TrainStep): string => {
+  const usual = nets[net];
+  const parts = [
+    ...(time === usual.time ? [] : [time]),
+    ...(hidden.join() === usual.hidden.join() ? [] : [`hidden${hidden.join('x')}`]),
+    ...(batch === usual.batch ? [] : [`batch${batch}`]),
+  ];
+  return `${[net, ...parts].join('-')}/${threads}`;
+};
 
-/** snnTorch has spiking neurons alone. */
-const trains = (peer: TorchPeer, net: NetName): boolean => peer !== 'snntorch' || nets[net].time > 1;
+/** Some have spiking neurons alone. */
+const trains = (peer: TorchPeer, net: NetName): boolean =>
+  !torchPeers[peer].spikingOnly || nets[net].time > 1;
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 
@@ -29,11 +40,11 @@ const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 export const compareTrainStep = async (
   ours: EngineContender | Absent,
   step: TrainStep,
-  { peers, profile, ...rounds }: TrainStepOptions,
+  { peers, profile, clock, ...rounds }: TrainStepOptions,
 ): Promise<Findings> => {
   const name = rowName(step);
   const wanted = peers.filter((peer) => trains(peer, step.net));
-  const theirs = await Promise.all(wanted.map((peer) => torchTrainStep(peer, step)));
+  const theirs = await Promise.all(wanted.map((peer) => torchTrainStep(peer, step, clock)));
   const memory: string[] = [];
   const tables: string[] = [];
   const found = await compareAll(name, wanted, [ours, ...theirs], rounds, async () => {
@@ -64,6 +75,9 @@ const options = {
   time: { type: 'string' },
   batch: { type: 'string' },
   hidden: { type: 'string' },
+  clock: { type: 'string', default: 'wall' },
+  sweep: { type: 'string' },
+  svg: { type: 'string' },
 } as const;
 
 /** Runs a row for each net, number of time steps, of threads, and peer. */
@@ -78,17 +92,34 @@ export const run = async (given: string[]): Promise<Findings> => {
     ...(values.hidden && { hidden: integers('hidden', values.hidden) }),
   };
   const peers = severalOf('peers', values.peers, Object.keys(torchPeers) as TorchPeer[]);
+  const clock = oneOf('clock', values.clock, clocks);
+  const measured = { peers, profile: values.profile, clock, rounds, steps, warmUp: Math.min(steps, 5) };
+  const compare = async (step: TrainStep): Promise<Findings> =>
+    compareTrainStep(
+      await engineTrainStep(step, onnxEngine({ threads: step.threads }), clock),
+      step,
+      measured,
+    );
+  const names = severalOf('nets', values.nets, Object.keys(nets) as NetName[]);
+  if (values.svg && (!values.sweep || names.length > 1)) {
+    throw new UserError('--svg draws the sweep of one net; give --sweep time,width,batch and one of --nets.');
+  }
+  if (values.sweep && values.time) throw new UserError('--sweep chooses the sizes; leave out --time.');
   const found: Findings[] = [];
-  for (const net of severalOf('nets', values.nets, Object.keys(nets) as NetName[])) {
+  for (const net of names) {
+    if (values.sweep) {
+      const step = trainStepOf(net, { ...chosen, threads: integers('threads', values.threads)[0]! });
+      const sweeps = severalOf('sweep', values.sweep, Object.keys(swept) as (keyof typeof swept)[]);
+      found.push(await sweepOf(step, sweeps, { compare, svg: values.svg, clock }));
+      continue;
+    }
     const times = values.time && nets[net].time > 1 ? integers('time', values.time) : [nets[net].time];
     if (values.hidden && chosen.hidden?.length !== 2) {
       throw new UserError(`--hidden is '${values.hidden}'; give two numbers, such as 256,256.`);
     }
     for (const time of times) {
       for (const threads of integers('threads', values.threads)) {
-        const step = trainStepOf(net, { ...chosen, time, threads });
-        const measured = { peers, profile: values.profile, rounds, steps, warmUp: Math.min(steps, 5) };
-        found.push(await compareTrainStep(await engineTrainStep(step), step, measured));
+        found.push(await compare(trainStepOf(net, { ...chosen, time, threads })));
       }
     }
   }

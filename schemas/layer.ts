@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UserError } from './errors.ts';
+import { didYouMean } from './nearest.ts';
 import type { Ops } from './ops.ts';
 
 /** Sizes of a tensor's axes, without the batch. */
@@ -28,6 +29,8 @@ export interface Parameter {
   readonly fanIn: number;
   /** The value of a decay or threshold before training. */
   readonly start?: number;
+  /** The first axis is time, and every step has its own part of it. */
+  readonly perStep?: true;
   /** Weights [n, n] of a layer on itself: no unit feeds itself, so the diagonal is 0. */
   readonly noSelfConnection?: true;
 }
@@ -67,8 +70,8 @@ export interface Layer<
    */
   outputShape(options: z.output<Options>, input: Shape, inside?: Shape): Shape;
 
-  /** Tensors to learn. */
-  parameters(options: z.output<Options>, input: Shape): Record<Name, Parameter>;
+  /** Tensors to learn. @param steps time steps of the network, 1 where it has no time */
+  parameters(options: z.output<Options>, input: Shape, steps: number): Record<Name, Parameter>;
 
   /** Tensors carried from one time step to the next, starting at zero. */
   state(options: z.output<Options>, input: Shape): Record<State, Shape>;
@@ -140,8 +143,30 @@ export function checkOptions<Schema extends z.ZodType>(
 function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   const path = issue.path.map(String).join('.');
   if (issue.code !== 'unrecognized_keys') return path ? `${path}: ${issue.message}` : issue.message;
-  const known = schema instanceof z.ZodObject && path === '' ? Object.keys(schema.shape) : [];
-  const names = issue.keys.map((key) => `'${key}'`).join(', ');
+  const known = keysAt(schema, issue.path);
+  const names = issue.keys.map((key) => `'${key}'${didYouMean(key, known)}`).join(', ');
   const place = path ? ` in ${path}` : '';
   return `unknown option ${names}${place}${known.length > 0 ? ` (known: ${known.join(', ')})` : ''}`;
 }
+
+/** The options that a schema knows at a place inside it; of a union, those of all its kinds. */
+function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
+  const [first, ...rest] = path;
+  if (schema instanceof z.ZodObject) {
+    if (first === undefined) return Object.keys(schema.shape);
+    const inside = (schema.shape as Record<PropertyKey, z.core.$ZodType>)[first];
+    return inside ? keysAt(inside, rest) : [];
+  }
+  if (schema instanceof z.ZodArray) return first === undefined ? [] : keysAt(schema.element, rest);
+  if (schema instanceof z.ZodUnion)
+    return [...new Set(schema.options.flatMap((option) => keysAt(option, path)))];
+  if (schema instanceof z.ZodPipe) return keysAt(schema.out, path);
+  if (schema instanceof z.ZodLazy) return keysAt(schema.unwrap(), path);
+  return isWrapper(schema) ? keysAt(schema.unwrap(), path) : [];
+}
+
+const isWrapper = (schema: z.core.$ZodType): schema is z.ZodDefault | z.ZodOptional | z.ZodReadonly =>
+  schema instanceof z.ZodDefault ||
+  schema instanceof z.ZodOptional ||
+  schema instanceof z.ZodExactOptional ||
+  schema instanceof z.ZodReadonly;

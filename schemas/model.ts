@@ -5,11 +5,13 @@ import { checkOptions, type Flow, type Parameter, type Shape } from './layer.ts'
 import { checkLayer } from './layers/check-layer.ts';
 import type { LayerSpec, OwnLayerSpec } from './layers/index.ts';
 import { type AnyLayer, isOwn, knownKinds, layerOfKind } from './layers/registry.ts';
+import { didYouMean } from './nearest.ts';
 import type { Ops } from './ops.ts';
 
 const shape = z.array(z.int().positive()).min(1).readonly();
 
-const inputSchema = z.discriminatedUnion('type', [
+/** What one example may be. */
+export const inputSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('float32'),
     shape: shape.meta({ description: 'One example, without the batch.' }),
@@ -87,6 +89,13 @@ export function defineModel(definition: ModelDefinition): Model {
   }
   checkFlow(model.layers, 'model', "the network's input", 'logits');
   for (const place of placesOf(model)) if (isOwn(place.spec.kind)) checkLayer(place);
+  const timed =
+    stepsOf(model) === 1 && Object.entries(parametersOf(model)).find(([, { perStep }]) => perStep);
+  if (timed) {
+    throw new UserError(
+      `model: ${timed[0]} has numbers for every time step (perStep), the network has no time; give it steps, or leave perStep out`,
+    );
+  }
   const answer = treeOf(model).at(-1)?.output ?? [];
   if (answer.length !== 1) {
     throw new UserError(
@@ -104,7 +113,7 @@ function checkLayers(specs: readonly Unchecked[], where: string): LayerSpec[] {
     const layer = layerOfKind(kind);
     if (!layer) {
       throw new UserError(
-        `${where} layer ${index}: unknown kind ${JSON.stringify(kind)}; expected one of ${knownKinds().join(', ')}, or one of your own after registerLayer()`,
+        `${where} layer ${index}: unknown kind ${JSON.stringify(kind)}${didYouMean(String(kind), knownKinds())}; expected one of ${knownKinds().join(', ')}, or one of your own after registerLayer()`,
       );
     }
     const place = `${where} layer ${index} (${layer.kind})`;
@@ -151,23 +160,25 @@ export interface Place {
   readonly name: string;
   readonly spec: LayerSpec;
   readonly layer: AnyLayer;
+  /** Of the network. */
+  readonly steps: number;
   readonly input: Shape;
   readonly output: Shape;
   /** The layers it holds, in order. */
   readonly inside?: readonly Place[];
 }
 
-const treeOf = (model: Model): Place[] => placesIn(model.layers, model.input.shape, '');
+const treeOf = (model: Model): Place[] => placesIn(model.layers, stepsOf(model), model.input.shape, '');
 
-function placesIn(specs: readonly LayerSpec[], from: Shape, prefix: string): Place[] {
+function placesIn(specs: readonly LayerSpec[], steps: number, from: Shape, prefix: string): Place[] {
   let input = from;
   return specs.map((spec, index) => {
     const layer = layerOf(spec);
     const name = `${prefix}${index}.${spec.kind}`;
     const held = layersIn(spec);
-    const inside = held && placesIn(held, input, `${name}.`);
+    const inside = held && placesIn(held, steps, input, `${name}.`);
     const output = layer.outputShape(spec, input, inside?.at(-1)?.output);
-    const place = { index, name, spec, layer, input, output, ...(inside && { inside }) };
+    const place = { index, name, spec, layer, steps, input, output, ...(inside && { inside }) };
     input = output;
     return place;
   });
@@ -186,8 +197,8 @@ export const fires = ({ layer }: Place): boolean => layer.gives === 'signal' && 
 /** Every tensor to learn, by name: `0.dense.weight`. */
 export function parametersOf(model: Model): Record<string, Parameter> {
   const found: Record<string, Parameter> = {};
-  for (const { name, spec, layer, input } of placesOf(model)) {
-    for (const [own, parameter] of Object.entries(layer.parameters(spec, input)))
+  for (const { name, spec, layer, steps, input } of placesOf(model)) {
+    for (const [own, parameter] of Object.entries(layer.parameters(spec, input, steps)))
       found[`${name}.${own}`] = parameter;
   }
   return found;
@@ -234,9 +245,9 @@ export function forward<V>(
 }
 
 /** The parameters of one layer, by the names it has for them. */
-function parametersAt<V>({ name, spec, layer, input }: Place, all: Readonly<Record<string, V>>) {
+function parametersAt<V>({ name, spec, layer, steps, input }: Place, all: Readonly<Record<string, V>>) {
   const own: Record<string, V> = {};
-  for (const key of Object.keys(layer.parameters(spec, input))) {
+  for (const key of Object.keys(layer.parameters(spec, input, steps))) {
     const value = all[`${name}.${key}`];
     if (value === undefined) throw new Error(`parameter ${name}.${key} is missing`);
     own[key] = value;

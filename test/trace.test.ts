@@ -62,6 +62,7 @@ const settings: readonly (Choices & { readonly name: string })[] = [
 const reportsOf = ({ divergence, penalty }: Choices): string[] => [
   'loss',
   'crossEntropy',
+  'accuracy',
   ...(divergence ? ['divergence'] : []),
   ...(penalty ? ['penalty'] : []),
 ];

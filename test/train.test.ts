@@ -13,7 +13,7 @@ import {
   importanceWeighted,
 } from '../train/index.ts';
 import { trainingOptionsSchema } from '../train/options.ts';
-import { startingState } from '../train/train.ts';
+import { startingState } from '../train/start.ts';
 import { lineOf } from './support/error-line.ts';
 import { relativeDifference } from './support/numbers.ts';
 import { networkFor, patternData } from './support/data.ts';
@@ -212,7 +212,7 @@ describe('stopping and going on', () => {
   test('reports are means over the steps so far', async () => {
     const whole = await reportsFrom({});
     const [second] = await reportsFrom({ resume: (await stopAt(1))[0]! });
-    expect(whole[1]).toBeCloseTo((whole[0]! + second!) / 2, 6);
+    expect(second).toBe(whole[1]);
   });
 
   test('a signal stops after the step that runs, and the state is handed out first', async () => {
@@ -305,7 +305,7 @@ describe('what cannot be trained is refused in one line', () => {
 
   test('a loss that is no number, with its step', async () => {
     expect(await lineOfTraining({ learningRate: 1e38, otherRates: 1 })).toMatch(
-      /^train: the crossEntropy became \S+ at step [1-9]\d* \(epoch [12]\); lower the learning rate$/,
+      /^train: the crossEntropy became \S+ at step [1-9]\d* \(epoch [12]\): .* layer \d .*; lower the learning rate, which is 1e\+38 there, or clip gradients \(clipNorm\)$/,
     );
   });
 

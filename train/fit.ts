@@ -19,11 +19,26 @@ export function checkFit(model: Model, data: TrainingData, options: TrainingOpti
       'train: both shift and an augmentation of the kind shift are given; leave out one of them',
     );
   }
+  checkSegments(model, options);
   if (data.count < batchSize) {
     throw new UserError(
       `train: ${data.name} has ${data.count} examples, fewer than batchSize ${batchSize}; lower batchSize`,
     );
   }
+}
+
+/** @throws UserError unless the steps of the model are so many whole segments */
+function checkSegments(model: Model, { checkpointing }: TrainingOptions): void {
+  const steps = stepsOf(model);
+  if (!checkpointing || (checkpointing.every < steps && steps % checkpointing.every === 0)) return;
+  const divisors = Array.from({ length: steps }, (_, index) => index).filter(
+    (every) => every > 1 && steps % every === 0,
+  );
+  const advice =
+    divisors.length > 0 ? `take one of ${divisors.join(', ')}, or leave it out` : 'leave checkpointing out';
+  throw new UserError(
+    `train: checkpointing every ${checkpointing.every} steps does not divide the model's ${steps} into several parts; ${advice}`,
+  );
 }
 
 /** @throws UserError unless examples have as many steps as the model, or its encoder gives them as many */

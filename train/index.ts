@@ -10,6 +10,7 @@ export {
   type Dataset,
   checkDataset,
   firstExamples,
+  countBatches,
   heldOutCount,
   isRecordings,
   isRegression,
@@ -51,13 +52,22 @@ export { noisyRates } from './noisy-rates.ts';
 export { type NoisyPredictionOptions, predictNoisy } from './predict-noisy.ts';
 export {
   type FolderRunOptions,
-  loadTraining,
+  type KeepOptions,
   resumeTraining,
-  type SavedTraining,
   trainInFolder,
 } from './run-folder.ts';
+export { resumeInWorker, trainInWorker, type WorkerRunOptions } from './worker/train-in-worker.ts';
+export { bestStep, loadTraining, type SavedTraining } from './saved-training.ts';
+export { historyName, readHistory } from './history.ts';
 export type { FiringFigures, LayerFigures, MonitorFigures } from './monitor.ts';
-export type { LoopHooks, MonitorProgress, Progress, TrainingState, ValidationProgress } from './loop.ts';
+export type {
+  EpochFigures,
+  LoopHooks,
+  MonitorProgress,
+  Progress,
+  TrainingState,
+  ValidationProgress,
+} from './progress.ts';
 export type { ValidationFigures } from './validation.ts';
 export {
   type Recipe,

@@ -125,15 +125,17 @@ export class Judge {
   }
 }
 
+/** Samples and has no gradient. Relaxed estimators train on spikes between 0 and 1; the network that they are for has none. */
+export const samplingEstimator = (noise: Estimator['noise']): Estimator => ({
+  name: 'sample',
+  options: {},
+  noise,
+  spike: (drive, deviation, epsilon) => sample(tf.div(drive, deviation), epsilon),
+});
+
 /** The network as a pure function of learned tensors, inputs and noise. */
 function buildJudge({ model, family, batchSize, noise, firing }: JudgeOptions) {
-  const estimator: Estimator = {
-    name: 'sample',
-    options: {},
-    noise,
-    // Relaxed estimators train on spikes between 0 and 1; the network that they are for has none.
-    spike: (drive, deviation, epsilon) => sample(tf.div(drive, deviation), epsilon),
-  };
+  const estimator = samplingEstimator(noise);
   const draws = drawsOf(model, batchSize, estimator);
   const watched = firing ? neuronsOf(model) : [];
   const feeds: Shapes = {

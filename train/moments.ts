@@ -1,16 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Ops, OverTime } from '../schemas/ops.ts';
-import { plainProduct, type Product, stopGradient, withoutGradient } from './engine/scan.ts';
+import { type Product, stopGradient, withoutGradient } from './engine/scan.ts';
 import type { Spike } from './estimators/index.ts';
-import {
-  deviationOfConvolution,
-  flattened,
-  meanOfConvolution,
-  normalised,
-  poolOf,
-  varianceOfConvolution,
-  widened,
-} from './plane-moments.ts';
+import { linearMoments } from './linear-moments.ts';
+import { type Combine, combined } from './per-step.ts';
+import { convolutionMoments, flattened, normalised, poolOf, widened } from './plane-moments.ts';
 import { scanMoments } from './scan-moments.ts';
 
 /**
@@ -33,6 +27,12 @@ export interface Moments {
   readonly binary?: true;
   /** As a factor it leaves variances as they are: of weights whose noise is that of the current (Gaussian). */
   readonly scalesMeanOnly?: true;
+  /** A parameter whose mean is of every step another, [time, channels]. */
+  readonly perStep?: true;
+  /** As a factor it makes the current of a weighted sum. */
+  readonly isGain?: true;
+  /** Of a weighted sum that is cheaper to compute anew than to multiply: the sum with a gain per output. */
+  readonly gained?: (gain: Moments) => Moments;
 }
 
 /** Who draws noise: a neuron or a readout at every step, or what is drawn once for a whole sequence. */
@@ -58,6 +58,13 @@ export type Measure = (firing: Firing) => tf.Tensor | readonly tf.Tensor[];
 /** When weights are drawn: anew for every step, or once for all steps of a sequence. */
 export type NoiseSpan = 'step' | 'sequence';
 
+/** What layers with a state carry into a part of a sequence and out of it, in the order in which they are done. */
+export interface Carried {
+  /** What a layer begins with, in place of zeros. */
+  take(zeros: readonly tf.Tensor[]): readonly tf.Tensor[];
+  leave(final: readonly tf.Tensor[]): void;
+}
+
 export interface MomentsOptions {
   /** Time steps that the first axis holds, outermost; 1 unless given. */
   readonly steps?: number | undefined;
@@ -71,6 +78,10 @@ export interface MomentsOptions {
   readonly measured?: tf.Tensor[] | undefined;
   /** Multiplies the σ of every neuron, and of no readout; a scalar. */
   readonly noiseScale?: tf.Tensor | undefined;
+  /** Whether scans are written as steps one after another. */
+  readonly unroll?: boolean | undefined;
+  /** Where layers with a state begin with another than zero. */
+  readonly carried?: Carried | undefined;
   /** Products with weights; inside a scan they are its own. */
   readonly product?: Product | undefined;
 }
@@ -78,7 +89,6 @@ export interface MomentsOptions {
 /** The training interpreter: layers act on means and variances, neurons sample (docs/method.md). */
 export function momentsOps(options: MomentsOptions): Ops<Moments> {
   const { steps = 1, spike, relaxed, noise, measure, measured, noiseScale, span = 'step' } = options;
-  const product = options.product ?? plainProduct;
 
   /** σ, of the shape of the mean or broadcasting to it: what all units of an example share is one number of it. */
   const deviationOf = (x: Moments): tf.Tensor | undefined => {
@@ -93,40 +103,31 @@ export function momentsOps(options: MomentsOptions): Ops<Moments> {
   };
 
   return {
-    linear: (x, weight) => ({
-      mean: product(x.mean, weight.mean),
-      ...(weight.variance && { variance: varianceOfSum(product, x, weight.variance) }),
-      ...(weight.variance &&
-        span === 'sequence' && { deviation: deviationOfSum(x, weight, weight.variance, steps, noise) }),
-    }),
-
-    conv2d: (x, weight, how) => ({
-      mean: meanOfConvolution(x, weight, how),
-      ...(weight.variance && { variance: varianceOfConvolution(x, weight, weight.variance, how) }),
-      ...(weight.variance &&
-        span === 'sequence' && {
-          deviation: deviationOfConvolution(x, weight, weight.variance, how, { steps, noise }),
-        }),
-    }),
-
+    linear: (x, weight) => linearMoments(x, weight, options),
+    conv2d: (x, weight, how) => convolutionMoments(x, weight, how, options),
     pool: poolOf,
     flatten: flattened,
     padChannels: widened,
     normalise: normalised,
 
     multiply: (x, factor) => {
-      const by = typeof factor === 'number' ? tf.scalar(factor) : factor.mean;
-      const keeps = typeof factor !== 'number' && factor.scalesMeanOnly;
-      return { mean: tf.mul(x.mean, by), ...(keeps ? spreadOf(x) : scaledSpread(x, by)) };
+      if (typeof factor !== 'number' && x.gained && factor.mean.rank === 1) return x.gained(factor);
+      const { mean: by, ...known }: Moments =
+        typeof factor === 'number' ? { mean: tf.scalar(factor) } : factor;
+      const times = combined(tf.mul, known);
+      return {
+        mean: times(x.mean, by),
+        ...(known.scalesMeanOnly ? spreadOf(x) : scaledSpread(x, by, times)),
+      };
     },
 
     add: (x, term) => {
       const biasDraw =
-        span === 'sequence' && term.firingVariance && term.mean.rank < x.mean.rank
+        span === 'sequence' && term.firingVariance && (term.perStep || term.mean.rank < x.mean.rank)
           ? biasDeviation(x, term.firingVariance, steps, noise)
           : term.firingDeviation;
       return {
-        mean: tf.add(x.mean, term.mean),
+        mean: combined(tf.add, term)(x.mean, term.mean),
         ...spreadOf({
           mean: x.mean,
           ...present({
@@ -219,9 +220,9 @@ const spreadOf = ({ variance, firingVariance, deviation, firingDeviation }: Mome
   present({ variance, firingVariance, deviation, firingDeviation });
 
 /** The spread of a value multiplied by a factor. */
-function scaledSpread(x: Moments, by: tf.Tensor): Spread {
-  const squared = (tensor: tf.Tensor | undefined) => tensor && tf.mul(tensor, tf.square(by));
-  const scaled = (tensor: tf.Tensor | undefined) => tensor && tf.mul(tensor, by);
+function scaledSpread(x: Moments, by: tf.Tensor, times: Combine = tf.mul): Spread {
+  const squared = (tensor: tf.Tensor | undefined) => tensor && times(tensor, tf.square(by));
+  const scaled = (tensor: tf.Tensor | undefined) => tensor && times(tensor, by);
   return present({
     variance: squared(x.variance),
     firingVariance: squared(x.firingVariance),
@@ -233,51 +234,9 @@ function scaledSpread(x: Moments, by: tf.Tensor): Spread {
 const broadcast = (x: tf.Tensor, shape: number[]): tf.Tensor =>
   tf.util.arraysEqual(x.shape, shape) ? x : tf.mul(x, tf.ones(shape));
 
-/**
- * x² · variance. Inputs that enter a variance carry no gradient (docs/method.md).
- *
- * @param variance [in, out]; or [1, out], [1, 1] where all inputs, or all weights, share it: Σ x² then takes the
- *   place of a matrix product
- */
-function varianceOfSum(product: Product, { mean, binary }: Moments, variance: tf.Tensor): tf.Tensor {
-  const squares = binary ? mean : tf.square(mean);
-  const squared = variance.shape[0] === 1 ? tf.sum(squares, -1, true) : squares;
-  return product(squared, variance, { detached: true });
-}
-
 /** ±1, each as probable: the sign of noise. */
 export const signOf = (noise: tf.Tensor): tf.Tensor =>
   tf.sub(tf.mul(tf.cast(tf.greater(noise, 0), 'float32'), 2), 1);
-
-/**
- * What one draw of the weights, σ ⊙ ε, adds to a sum at every time. All examples share ε, and signs of their own for
- * every input and output make their draws uncorrelated (flipout: Wen et al. 2018, arXiv 1803.04386).
- */
-function deviationOfSum(
-  x: Moments,
-  weight: Moments,
-  variance: tf.Tensor,
-  steps: number,
-  noise: DrawNoise,
-): tf.Tensor {
-  const [inputs, outputs] = weight.mean.shape as [number, number];
-  const batch = (x.mean.shape[0] as number) / steps;
-  const [draw, ofInputs, ofOutputs] = [
-    noise([inputs, outputs], 'weight'),
-    noise([batch, inputs], 'sign'),
-    noise([batch, outputs], 'sign'),
-  ];
-  const flat = (tensor: tf.Tensor) => tf.reshape(tensor, [steps * batch, -1]) as tf.Tensor2D;
-  return withoutGradient(
-    (values, weightVariance) => {
-      const weights = tf.mul(draw, tf.sqrt(weightVariance)) as tf.Tensor2D;
-      const flipped = flat(tf.mul(byTime(values, steps), signOf(ofInputs)));
-      return flat(tf.mul(byTime(tf.matMul(flipped, weights), steps), signOf(ofOutputs)));
-    },
-    x.mean,
-    variance,
-  );
-}
 
 /** What one draw of a bias adds at every time: its own for every unit and example. */
 function biasDeviation(x: Moments, variance: tf.Tensor, steps: number, noise: DrawNoise): tf.Tensor {

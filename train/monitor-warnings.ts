@@ -16,7 +16,7 @@ const TOO_MANY = 0.9;
 const APART = 1000;
 
 /** `3.residual.0.conv2d` → `layer 3.residual.0 (conv2d)` */
-function placeText(name: string): string {
+export function placeText(name: string): string {
   const dot = name.lastIndexOf('.');
   return `layer ${name.slice(0, dot)} (${name.slice(dot + 1)})`;
 }

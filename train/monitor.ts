@@ -5,7 +5,7 @@ import type { Engine, ForwardFunction, PreparedForward, State } from './engine/e
 import { neuronsOf } from './judge.ts';
 import type { Firing } from './moments.ts';
 import { splitName } from './posterior.ts';
-import { lossAndGradients, type StepFunction, type StepOptions, type Watch } from './step.ts';
+import { exampleWeights, lossAndGradients, type StepFunction, type StepOptions, type Watch } from './step.ts';
 
 /** How the neurons of a layer fired in one step of training. */
 export interface FiringFigures {
@@ -68,7 +68,8 @@ export class Monitor {
     const { feeds } = this.#prepared;
     for (const [name, { data }] of Object.entries(learned)) feeds[name]?.set(data);
     for (const [name, data] of Object.entries(fed)) feeds[name]?.set(data);
-    return { step, layers: figuresOf(this.#options, await this.#prepared.run()) };
+    const examples = fed[exampleWeights]?.reduce((sum, weight) => sum + weight, 0) ?? this.#options.batchSize;
+    return { step, layers: figuresOf(this.#options, examples, await this.#prepared.run()) };
   }
 
   close(): Promise<void> {
@@ -93,18 +94,29 @@ const fired = ({ spikes }: Firing): tf.Tensor => tf.cast(tf.greater(spikes, 0.5)
 const distance = ({ membrane, threshold, deviation }: Firing): tf.Tensor =>
   tf.abs(tf.div(tf.sub(membrane, threshold), deviation));
 
+/** What each row of a value [time × batch, …] counts, 0 or 1, in a shape that broadcasts over it. */
+function rowsOf(weights: tf.Tensor, { shape: [rows = 1, ...units] }: tf.Tensor): tf.Tensor {
+  const atEveryTime = tf.mul(weights, tf.ones([rows / weights.size, 1]));
+  return tf.reshape(atEveryTime, [rows, ...units.map(() => 1)]);
+}
+
+/** The mean over the rows that count. */
+const meanOf = (x: tf.Tensor, rows: tf.Tensor): tf.Tensor =>
+  tf.div(tf.sum(tf.mul(x, rows)), tf.mul(tf.sum(rows), x.size / rows.size));
+
 function buildMonitor(options: StepOptions, step: StepFunction): ForwardFunction {
   const neurons = neuronsOf(options.model);
   const weights = weightsOf(step);
   const watch: Watch = {
     measures: [fired, distance],
-    report: (measured) =>
+    report: (measured, fed) =>
       Object.fromEntries(
         neurons.flatMap(({ name }, index) => {
           const [spikes, distances] = measured[index] as [tf.Tensor, tf.Tensor];
+          const rows = fed[exampleWeights] && rowsOf(fed[exampleWeights], spikes);
           return [
-            [`${name}.fired`, tf.sum(spikes, 0)],
-            [`${name}.distance`, tf.mean(distances)],
+            [`${name}.fired`, tf.sum(rows ? tf.mul(spikes, rows) : spikes, 0)],
+            [`${name}.distance`, rows ? meanOf(distances, rows) : tf.mean(distances)],
           ];
         }),
       ),
@@ -127,9 +139,10 @@ function buildMonitor(options: StepOptions, step: StepFunction): ForwardFunction
   };
 }
 
-/** @param found by the names of the outputs of `buildMonitor` */
+/** @param examples in the batch @param found by the names of the outputs of `buildMonitor` */
 function figuresOf(
-  { model, batchSize }: StepOptions,
+  { model }: StepOptions,
+  examples: number,
   found: Readonly<Record<string, Float32Array>>,
 ): LayerFigures[] {
   const norms = Object.keys(found).filter((name) => name.endsWith('.norm'));
@@ -143,7 +156,7 @@ function figuresOf(
       }),
     );
     const firing = counts && {
-      ...ratesOf(counts, stepsOf(model) * batchSize, sizeOf(output)),
+      ...ratesOf(counts, stepsOf(model) * examples, sizeOf(output)),
       distance: found[`${name}.distance`]![0]!,
     };
     const weighted = Object.keys(gradients).length > 0;

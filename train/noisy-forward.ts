@@ -7,6 +7,7 @@ import type { Estimator } from './estimators/index.ts';
 import type { PosteriorChoice } from './families/index.ts';
 import { type Measure, momentsOps, type NoiseSpan } from './moments.ts';
 import { parameterMoments } from './posterior.ts';
+import { segmentedForward } from './segments.ts';
 
 export type Tensors = Readonly<Record<string, tf.Tensor>>;
 
@@ -19,6 +20,10 @@ export interface NoisyOptions {
   readonly annealing: boolean;
   /** Whether weights are drawn anew for every step (default), or once for all steps of a sequence. */
   readonly noise?: NoiseSpan | undefined;
+  /** Steps of the segments that gradients compute anew instead of keeping them; without it all is kept. */
+  readonly checkpointEvery?: number | undefined;
+  /** Whether scans are written as steps one after another. */
+  readonly unroll?: boolean | undefined;
 }
 
 /** What a noisy network said. */
@@ -41,7 +46,9 @@ export function noisyForward(
   fed: Tensors,
   measure?: Measure,
 ): NoisyAnswer {
-  const { model, estimator, posterior, annealing, noise: span } = options;
+  const { model, estimator, posterior, annealing, noise: span, checkpointEvery: every } = options;
+  if (every !== undefined && every < stepsOf(model))
+    return segmentedForward(options, every, learned, fed, measure);
   const measured: tf.Tensor[] = [];
   let drawn = 0;
   const ops = momentsOps({
@@ -53,6 +60,7 @@ export function noisyForward(
       by === 'neuron' && estimator.noise === 'none' ? tf.zeros([...shape]) : tensor(fed, `noise.${drawn++}`),
     measure,
     measured,
+    unroll: options.unroll,
     noiseScale: annealing ? tensor(fed, 'noiseScale') : undefined,
   });
   const parameters = parameterMoments(model, learned, posterior);

@@ -1,11 +1,32 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Firing } from './moments.ts';
 
+/** The part that each row of a batch has in its means, [batch]: the same where its weight is 1, none where that is 0. */
+export const sharesOf = (weights: tf.Tensor): tf.Tensor => tf.div(weights, tf.sum(weights));
+
+/** The sum of a tensor [batch, …], averaged over the batch. @param shares of its rows, where they are not all the same */
+function batchMean(x: tf.Tensor, shares?: tf.Tensor): tf.Tensor {
+  const [batch = 1, ...features] = x.shape;
+  return shares
+    ? tf.sum(tf.mul(x, tf.reshape(shares, [batch, ...features.map(() => 1)])))
+    : tf.div(tf.sum(x), batch);
+}
+
 /**
  * Mean cross-entropy in nats between target distributions and logits, both [batch, classes].
+ *
+ * @param shares [batch] of the examples in the mean, where they are not all the same
  */
-export const crossEntropy = (targets: tf.Tensor, logits: tf.Tensor): tf.Tensor =>
-  tf.neg(tf.div(tf.sum(tf.mul(targets, tf.logSoftmax(logits))), logits.shape[0] as number));
+export const crossEntropy = (targets: tf.Tensor, logits: tf.Tensor, shares?: tf.Tensor): tf.Tensor =>
+  tf.neg(batchMean(tf.mul(targets, tf.logSoftmax(logits)), shares));
+
+/** Whether each number is the largest of its row: 1 or 0. */
+const isTop = (rows: tf.Tensor): tf.Tensor =>
+  tf.cast(tf.greaterEqual(rows, tf.max(rows, -1, true)), 'float32');
+
+/** The part of the batch whose largest logit is that of its largest target, 0 … 1; both are [batch, classes]. */
+export const accuracyOf = (targets: tf.Tensor, logits: tf.Tensor, shares?: tf.Tensor): tf.Tensor =>
+  batchMean(tf.max(tf.mul(isTop(targets), isTop(logits)), -1), shares);
 
 /**
  * Mean over the batch of −log N(target; prediction, σ²) in nats, summed over the outputs:
@@ -13,12 +34,18 @@ export const crossEntropy = (targets: tf.Tensor, logits: tf.Tensor): tf.Tensor =
  *
  * @param targets y and predictions ŷ, both [batch, outputs]
  * @param deviation σ > 0
+ * @param shares [batch] of the examples in the mean, where they are not all the same
  */
-export function gaussianLoss(targets: tf.Tensor, predictions: tf.Tensor, deviation: number): tf.Tensor {
-  const [batch, outputs] = predictions.shape as [number, number];
-  const squares = tf.sum(tf.square(tf.sub(targets, predictions)));
+export function gaussianLoss(
+  targets: tf.Tensor,
+  predictions: tf.Tensor,
+  deviation: number,
+  shares?: tf.Tensor,
+): tf.Tensor {
+  const outputs = predictions.shape[1] as number;
+  const squares = batchMean(tf.square(tf.sub(targets, predictions)), shares);
   const constant = outputs * (Math.log(deviation) + 0.5 * Math.log(2 * Math.PI));
-  return tf.add(tf.div(squares, batch * 2 * deviation ** 2), constant);
+  return tf.add(tf.div(squares, 2 * deviation ** 2), constant);
 }
 
 /**
@@ -58,6 +85,14 @@ export const penaltyTerm =
     return tf.reshape(sums, [batch]);
   };
 
-/** The penalty of all layers and times. @param batch number of examples */
-export const penalty = (terms: readonly tf.Tensor[], batch: number): tf.Tensor =>
-  terms.length > 0 ? tf.div(tf.addN(terms.map((term) => tf.sum(term))), batch) : tf.scalar(0);
+/**
+ * The penalty of all layers and times.
+ *
+ * @param terms what examples add to it, [time × batch] each @param batch number of examples
+ * @param shares [batch] of the examples in the mean, where they are not all the same
+ */
+export function penalty(terms: readonly tf.Tensor[], batch: number, shares?: tf.Tensor): tf.Tensor {
+  if (terms.length === 0) return tf.scalar(0);
+  if (!shares) return tf.div(tf.addN(terms.map((term) => tf.sum(term))), batch);
+  return tf.addN(terms.map((term) => tf.sum(tf.mul(tf.reshape(term, [-1, batch]), shares))));
+}

@@ -11,11 +11,30 @@ const ratesSchema = nonNegativeScheduleSchema.refine((rate) => typeof rate !== '
   error: 'expected a multiple above 0',
 });
 
+/** What gains start from: a multiple of what their family starts them with, or what the data ask for. */
+const initialGainSchema = z.union(
+  [
+    z.number().positive(),
+    z.literal('data'),
+    z.strictObject({
+      kind: z.literal('data'),
+      scale: z.number().positive().default(1).meta({
+        description: 'Standard deviation of every current, in thresholds of the neurons that it drives.',
+      }),
+    }),
+  ],
+  { error: "expected a number above 0, 'data', or { kind: 'data', scale } with a scale above 0" },
+);
+
 /** What decides the result of a training, as plain data: with the same data and options come the same bits. */
 export const trainingOptionsSchema = z
   .strictObject({
     epochs: z.int().positive().default(10).meta({ description: 'Passes over the data.' }),
     batchSize: z.int().positive().default(128).meta({ description: 'Examples per step.' }),
+    dropLast: z.boolean().default(false).meta({
+      description:
+        'Leaves out the examples of an epoch that fill no batch; otherwise they are its last step.',
+    }),
     seed: z
       .int()
       .min(0)
@@ -99,6 +118,23 @@ export const trainingOptionsSchema = z
         'Multiplies the noise that neurons and readout draw, and not the σ of their gradients: at 0 training sees the ' +
         'network without noise, as it is frozen.',
     }),
+    checkpointing: z
+      .strictObject({
+        every: z
+          .int()
+          .min(2)
+          .meta({ description: 'Time steps of a segment, a divisor of those of the model.' }),
+      })
+      .exactOptional()
+      .meta({
+        description:
+          'Saves memory over many time steps: keeps what is between segments of so many steps, and computes the rest ' +
+          'anew for its gradient.',
+      }),
+    unroll: z.boolean().default(false).meta({
+      description:
+        'Writes time steps one after another instead of as a loop, in the graph of the engine onnx.',
+    }),
     divergenceWeight: scheduleSchema.default(0).meta({ description: 'Weight of KL/N in the loss.' }),
     penalty: z
       .enum(['none', 'current', 'membrane', 'bias'])
@@ -110,8 +146,10 @@ export const trainingOptionsSchema = z
       .positive()
       .default(0.5)
       .meta({ description: 'Standard deviation of λ at the start.' }),
-    initialGain: z.number().positive().default(1).meta({
-      description: 'Multiplies every gain at the start, with which currents have about the scale 1.',
+    initialGain: initialGainSchema.default(1).meta({
+      description:
+        'A number multiplies every gain at the start, with which currents have about the scale 1 where half of all ' +
+        'neurons fire; data sets the gains layer by layer so that currents have that scale on a batch of the data.',
     }),
     initialBiasRho: z
       .number()
@@ -136,3 +174,7 @@ export const trainingOptionsSchema = z
 
 export type TrainingOptions = z.output<typeof trainingOptionsSchema>;
 export type TrainingSettings = z.input<typeof trainingOptionsSchema>;
+
+/** The scale that the data are to give the currents, or none where a number multiplies the gains. */
+export const scaleFromData = (gain: TrainingOptions['initialGain']): number | undefined =>
+  typeof gain === 'number' ? undefined : gain === 'data' ? 1 : gain.scale;

@@ -1,13 +1,35 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Convolution, PoolKind } from '../schemas/ops.ts';
-import type { Window } from '../schemas/window.ts';
+import { stopsOver, type Window } from '../schemas/window.ts';
 import { constantTensor } from './engine/constants.ts';
 import { averagePool, convolve, convolveDetached, ungrouped } from './engine/planes.ts';
 import { withoutGradient } from './engine/scan.ts';
-import { byTime, type DrawNoise, type Moments, signOf } from './moments.ts';
+import { byTime, type DrawNoise, type Moments, type MomentsOptions, signOf } from './moments.ts';
+import { weightedSum } from './weighted-sum.ts';
 
-/** The mean of a convolution whose filters are uncertain. */
-export const meanOfConvolution = (x: Moments, weight: Moments, how: Convolution): tf.Tensor =>
+/** A convolution whose filters are uncertain. */
+export function convolutionMoments(
+  x: Moments,
+  weight: Moments,
+  how: Convolution,
+  { steps = 1, noise, span = 'step' }: MomentsOptions,
+): Moments {
+  const sumOf = (given: Moments): Moments => ({
+    mean: meanOfConvolution(x, given, how),
+    ...(given.variance && { variance: varianceOfConvolution(x, given, given.variance, how) }),
+  });
+  if (weight.variance && span === 'sequence') {
+    const deviation = deviationOfConvolution(x, weight, weight.variance, how, { steps, noise });
+    return { ...sumOf(weight), deviation };
+  }
+  const [rows = 1, ...plane] = x.mean.shape;
+  const [height = 1, width = 1, , filters = 1] = weight.mean.shape;
+  const window = { size: [height, width], stride: how.stride } as const;
+  const [down, across] = stopsOver([plane[0] as number, plane[1] as number], window, how.padding);
+  return weightedSum(weight, rows * down.stops * across.stops * filters, sumOf);
+}
+
+const meanOfConvolution = (x: Moments, weight: Moments, how: Convolution): tf.Tensor =>
   convolve(x.mean, ungrouped(weight.mean, how.groups), how);
 
 /**
@@ -16,7 +38,7 @@ export const meanOfConvolution = (x: Moments, weight: Moments, how: Convolution)
  * @param variance of the weight's shape; or [1, filters], [1, 1] where the weights of all inputs, or all weights, share
  *   it: the sums of x² over windows then take the place of a convolution with it
  */
-export function varianceOfConvolution(
+function varianceOfConvolution(
   { mean, binary }: Moments,
   weight: Moments,
   variance: tf.Tensor,
@@ -38,7 +60,7 @@ export function varianceOfConvolution(
  * What one draw of the filters, σ ⊙ ε, adds to a convolution at every time and place. All examples share ε; signs of
  * their own for every input channel and filter make their draws uncorrelated, as for a dense layer.
  */
-export function deviationOfConvolution(
+function deviationOfConvolution(
   x: Moments,
   weight: Moments,
   variance: tf.Tensor,

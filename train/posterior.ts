@@ -113,7 +113,8 @@ export function parameterMoments(
   const family = familyOf(choice);
   const moments: Record<string, Moments> = {};
   for (const [name, parameter] of Object.entries(parametersOf(model))) {
-    const whole = asMoments[parameter.role](partsOf(name, learned), family);
+    const found = asMoments[parameter.role](partsOf(name, learned), family);
+    const whole = parameter.perStep ? { ...found, perStep: true as const } : found;
     moments[name] = parameter.noSelfConnection ? withoutSelf(whole, parameter) : whole;
   }
   return moments;

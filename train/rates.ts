@@ -1,6 +1,7 @@
 import type { ParameterRole } from '../schemas/layer.ts';
 import { type Model, parametersOf } from '../schemas/model.ts';
 import { splitName } from './posterior.ts';
+import type { TrainingOptions } from './options.ts';
 import { type Schedule, scheduled } from './schedule.ts';
 
 /**
@@ -66,3 +67,26 @@ export function learningRates(
     neurons: rateOf(neuronRates),
   };
 }
+
+const scheduledOptions = [
+  'temperature',
+  'noiseScale',
+  'drawScale',
+  'divergenceWeight',
+  'penaltyWeight',
+] as const satisfies readonly (keyof TrainingOptions)[];
+
+/**
+ * What the schedules of a training give: the learning rate of the weights, and every other number that the options
+ * let change. One that stays the same is left out.
+ *
+ * @param progress in [0, 1]
+ */
+export const schedulesAt = (options: TrainingOptions, progress: number): Record<string, number> => ({
+  learningRate: learningRates(options, progress).weights,
+  ...Object.fromEntries(
+    scheduledOptions
+      .filter((name) => typeof options[name] !== 'number')
+      .map((name) => [name, scheduled(options[name], progress)]),
+  ),
+});

@@ -1,31 +1,46 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { codeOf } from '../schemas/checkpoint/durable.ts';
-import { findCheckpoints, loadCheckpoint, type LoadOptions } from '../schemas/checkpoint/load.ts';
-import { decodePosterior, savePosterior, type TrainingRecord } from '../schemas/checkpoint/posterior.ts';
+import {
+  findCheckpoints,
+  isCheckpoint,
+  listCheckpoints,
+  type LoadOptions,
+} from '../schemas/checkpoint/load.ts';
+import { savePosterior } from '../schemas/checkpoint/posterior.ts';
 import { UserError, reasonOf } from '../schemas/errors.ts';
 import { checkOptions } from '../schemas/layer.ts';
 import { defineModel, type Model } from '../schemas/model.ts';
 import { learnedShapes, type LearnedTensor, type Posterior } from '../schemas/posterior.ts';
-import { heldOutCount, type TrainingData } from './data/index.ts';
+import type { TrainingData } from './data/index.ts';
 import { digestOf } from './data/digest.ts';
 import { firstDifference } from './difference.ts';
+import { appendHistory, trimHistory } from './history.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
-import { straightThrough } from './estimators/index.ts';
-import type { TrainingState } from './loop.ts';
-import { posteriorOf, type RunOptions, stepOf, train } from './train.ts';
-import { standingOf } from './validation.ts';
+import type { TrainingState } from './progress.ts';
+import { lockRun } from './run-lock.ts';
+import { bestStep, latest, loadTraining, posteriorProgress, type SavedTraining } from './saved-training.ts';
+import { checkNoEvents, type EventFile, openEvents } from './tensorboard.ts';
+import { posteriorOf, type RunOptions, train } from './train.ts';
 
 /** How a training in a folder is run: as `RunOptions`, with the states saved instead of handed out. */
-export type FolderRunOptions = Omit<RunOptions, 'onState' | 'resume'> & LoadOptions;
+export type FolderRunOptions = Omit<RunOptions, 'onState' | 'resume'> &
+  LoadOptions &
+  KeepOptions & {
+    /** A folder for TensorBoard's event files, such as `tensorboard` in that of the run; without it there are none. */
+    readonly tensorboard?: string | undefined;
+  };
 
-/** A training that stands in a folder. */
-export interface SavedTraining {
-  readonly model: Model;
-  readonly options: TrainingOptions;
-  readonly data: TrainingRecord['data'];
-  readonly state: TrainingState;
+/** Which checkpoints stay. */
+export interface KeepOptions {
+  /** The last so many; 2 unless given. */
+  readonly keep?: number | undefined;
+  /**
+   * Whether that of the best epoch stays too, by the loss or accuracy that `earlyStopping` looks at, else by the loss.
+   * Needs examples to judge the network on.
+   */
+  readonly keepBest?: boolean | undefined;
 }
 
 /**
@@ -44,10 +59,15 @@ export async function trainInFolder(
   const { settings, running } = split(given);
   const model = defineModel(definition);
   const options = checkOptions(trainingOptionsSchema, settings, 'train');
+  checkKeep(options, running);
   await checkFree(run);
   const { estimator } = settings;
   const mark = digestOf(data, running.validationData);
-  return runSaving(run, { model, options, data: mark }, data, { ...running, estimator });
+  return locked(run, async () => {
+    // Another process may have begun one since.
+    await checkFree(run);
+    return runSaving(run, { model, options, data: mark }, data, { ...running, estimator });
+  });
 }
 
 /**
@@ -63,102 +83,91 @@ export async function resumeTraining(
   { model, ...given }: TrainingSettings & FolderRunOptions & { readonly model?: Model } = {},
 ): Promise<Posterior> {
   const { settings, running } = split(given);
-  const saved = await loadTraining(run, running);
-  checkAgreement(run, saved, data, running.validationData, settings, model);
-  return runSaving(run, saved, data, { ...running, estimator: settings.estimator, resume: saved.state });
+  // Before a lock makes a folder of what is none.
+  await listCheckpoints(run);
+  return locked(run, async () => {
+    const saved = await loadTraining(run, running);
+    checkAgreement(run, saved, data, running.validationData, settings, model);
+    checkKeep(saved.options, running);
+    return runSaving(run, saved, data, { ...running, estimator: settings.estimator, resume: saved.state });
+  });
 }
 
-/** Reads the newest sound checkpoint of a training. @throws UserError where there is none */
-export async function loadTraining(run: string, options: LoadOptions = {}): Promise<SavedTraining> {
-  const { files, path } = await loadCheckpoint(run, options);
-  const { posterior, training } = decodePosterior(files, path);
-  if (!training) {
-    throw new UserError(
-      `${path}: holds a posterior without its training; choose another --out and start anew`,
-    );
+async function locked<Result>(run: string, action: () => Promise<Result>): Promise<Result> {
+  if (isCheckpoint(run)) {
+    throw new UserError(`${run}: is one checkpoint; name the folder of the training, which holds it`);
   }
-  const { step, noise, data, optimiser, history, monitored } = training;
-  const { model, learned } = posterior;
-  const trained = checkOptions(trainingOptionsSchema, training.options, `${path}/model.json: options`);
-  const tensors: Record<string, LearnedTensor> = {};
-  // The state is the same for every estimator, and one's own is not in the folder.
-  for (const [name, shape] of Object.entries(stepOf(model, trained, straightThrough()).state)) {
-    const tensor = optimiser[latest(name)] ?? learned[name] ?? optimiser[name];
-    if (tensor?.shape.join() !== shape.join() || !tensor.data.every(Number.isFinite)) {
-      throw new UserError(
-        `${path}/optimiser.safetensors: ${name} is missing, not finite, or not of the shape [${shape}]`,
-      );
-    }
-    tensors[name] = tensor;
+  const lock = await lockRun(run);
+  try {
+    return await action();
+  } finally {
+    await lock.release();
   }
-  checkHistory(`${path}/model.json`, trained, training);
-  const judged = history && { history };
-  // Where a training stops early, the posterior is that of its best epoch, and `latest` what it goes on from.
-  const best = trained.earlyStopping && judged?.history.length && { best: learned };
-  const seen = monitored && { monitored };
-  return { model, options: trained, data, state: { step, noise, tensors, ...judged, ...seen, ...best } };
 }
 
-const stepsPerEpoch = ({ validation, batchSize }: TrainingOptions, examples: number): number =>
-  Math.floor((examples - heldOutCount(examples, validation)) / batchSize);
-
-/** How far the posterior of a saved training is, 0 … 1: of its best epoch where it stops early, else of its last step. */
-export const posteriorProgress = (
-  options: TrainingOptions,
-  { step, data, history }: Pick<TrainingRecord, 'step' | 'data' | 'history'>,
-): number =>
-  options.earlyStopping && history && history.length > 0
-    ? (standingOf(history, options.earlyStopping).best + 1) / options.epochs
-    : step / (options.epochs * stepsPerEpoch(options, data.examples));
-
-/** @throws UserError unless there is one entry for every epoch that ended */
-function checkHistory(
-  where: string,
-  options: TrainingOptions,
-  { step, data, history }: Omit<TrainingRecord, 'optimiser'>,
+/** @throws UserError for checkpoints to keep that there cannot be */
+function checkKeep(
+  { validation }: TrainingOptions,
+  { keep, keepBest, validationData }: FolderRunOptions,
 ): void {
-  if (!history && options.validation === 0) return;
-  const epochs = Math.floor(step / stepsPerEpoch(options, data.examples));
-  if (history?.length !== epochs) {
+  if (keep !== undefined && !(Number.isSafeInteger(keep) && keep > 0)) {
+    throw new UserError(`train: keep is ${keep}; expected a whole number above 0`);
+  }
+  if (keepBest && validation === 0 && !validationData) {
     throw new UserError(
-      `${where}: its history has ${history?.length ?? 0} epochs, step ${step} ends ${epochs}; start anew in another folder`,
+      'train: keepBest needs examples to judge the network on; set validation, such as 0.1',
     );
   }
 }
-
-/** Name of a learned tensor as the last step left it, where the posterior is that of an earlier epoch. */
-const latest = (name: string): string => `latest.${name}`;
 
 /** Trains, saving every state. */
-function runSaving(
+async function runSaving(
   run: string,
   { model, options, data: mark }: Omit<SavedTraining, 'state'>,
   data: TrainingData,
   {
     warn,
+    keep,
+    keepBest,
+    tensorboard,
+    onEpoch,
     estimator = options.estimator,
     ...running
   }: FolderRunOptions & Pick<RunOptions, 'resume'> & Pick<TrainingSettings, 'estimator'>,
 ): Promise<Posterior> {
   const names = Object.keys(learnedShapes(model, options.posterior));
-  const onState = async ({
-    step,
-    noise,
-    tensors,
-    history,
-    monitored,
-    best,
-  }: TrainingState): Promise<void> => {
+  const saving = { ...(keep && { keep }), ...(warn && { warn }) };
+  const onState = async ({ step, noise, tensors, best, ...figures }: TrainingState): Promise<void> => {
     const optimiser = Object.fromEntries(Object.entries(tensors).filter(([name]) => !names.includes(name)));
     const learned = Object.fromEntries(names.map((name) => [name, tensors[name] as LearnedTensor]));
     if (best) for (const name of names) optimiser[latest(name)] = learned[name] as LearnedTensor;
-    const figures = { ...(history && { history }), ...(monitored && { monitored }) };
     const record = { options, data: mark, step, noise, ...figures };
     const progress = posteriorProgress(options, record);
     const posterior = posteriorOf(model, options, data, { learned: best ?? learned, progress });
-    await savePosterior(run, posterior, { training: { ...record, optimiser }, ...(warn && { warn }) });
+    const spared = keepBest ? bestStep(options, record) : undefined;
+    const spare = spared === undefined ? [] : [spared];
+    await savePosterior(run, posterior, { training: { ...record, optimiser }, ...saving, spare });
   };
-  return train(model, data, { ...options, estimator, ...running, onState });
+  // Where nothing was saved yet, a history can only be what a kill left of a run before.
+  const step = running.resume?.step ?? 0;
+  await trimHistory(run, step, warn ?? ((line) => process.emitWarning(line)));
+  const isOwn = tensorboard !== undefined && !relative(run, tensorboard).startsWith('..');
+  if (tensorboard !== undefined && step === 0 && !isOwn) await checkNoEvents(tensorboard);
+  let events: EventFile | undefined;
+  return train(model, data, {
+    ...options,
+    estimator,
+    ...running,
+    onState,
+    async onEpoch(figures, learned) {
+      await appendHistory(run, figures);
+      if (tensorboard !== undefined) {
+        events ??= await openEvents(tensorboard, step);
+        await events.write(figures, learned);
+      }
+      await onEpoch?.(figures, learned);
+    },
+  });
 }
 
 /**
@@ -225,12 +234,20 @@ function split({
   onProgress,
   onValidation,
   onMonitor,
+  onEpoch,
   monitor,
   validationData,
   signal,
   warn,
+  keep,
+  keepBest,
+  tensorboard,
   ...settings
 }: TrainingSettings & FolderRunOptions): { settings: TrainingSettings; running: FolderRunOptions } {
-  const hooks = { onProgress, onValidation, onMonitor, signal, ...(warn && { warn }) };
-  return { settings, running: { engine, backend, threads, workers, monitor, validationData, ...hooks } };
+  const hooks = { onProgress, onValidation, onMonitor, onEpoch, signal, ...(warn && { warn }) };
+  const kept = { keep, keepBest, tensorboard };
+  return {
+    settings,
+    running: { engine, backend, threads, workers, monitor, validationData, ...kept, ...hooks },
+  };
 }

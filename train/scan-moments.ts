@@ -2,16 +2,20 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Shape, sizeOf } from '../schemas/layer.ts';
 import type { Ops, Scan } from '../schemas/ops.ts';
 import { scan as scanTensors } from './engine/scan.ts';
+import { joinedParts, partsInTime } from './per-step.ts';
 import { byTime, type Drawer, type Moments, type MomentsOptions } from './moments.ts';
 
 /** The fields of moments that are tensors, in the order in which they are laid out. */
 const fields = ['mean', 'variance', 'firingVariance', 'deviation', 'firingDeviation'] as const;
 type Field = (typeof fields)[number];
 
+/** What is known of moments besides. */
+const knowns = ['binary', 'scalesMeanOnly', 'isGain'] as const;
+
 /** Moments without their tensors: what fields there are, of which shapes, and what is known of them. */
 interface Form {
   readonly shapes: Readonly<Partial<Record<Field, Shape>>>;
-  readonly known: Pick<Moments, 'binary' | 'scalesMeanOnly'>;
+  readonly known: Pick<Moments, (typeof knowns)[number]>;
 }
 
 type Forms = Readonly<Record<string, Form>>;
@@ -19,18 +23,17 @@ type Forms = Readonly<Record<string, Form>>;
 function formOf(x: Moments): Form {
   const shapes: Partial<Record<Field, Shape>> = {};
   for (const field of fields) if (x[field]) shapes[field] = x[field].shape;
-  const { binary, scalesMeanOnly } = x;
-  return { shapes, known: { ...(binary && { binary }), ...(scalesMeanOnly && { scalesMeanOnly }) } };
+  return { shapes, known: Object.fromEntries(knowns.filter((name) => x[name]).map((name) => [name, true])) };
 }
 
-const formsOf = (record: Readonly<Record<string, Moments>>): Forms =>
+export const formsOf = (record: Readonly<Record<string, Moments>>): Forms =>
   Object.fromEntries(Object.entries(record).map(([name, x]) => [name, formOf(x)]));
 
 const sameForms = (a: Forms, b: Forms): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** The tensors of moments, and back. */
 const flat = (x: Moments): tf.Tensor[] => fields.flatMap((field) => x[field] ?? []);
-const flatAll = (record: Readonly<Record<string, Moments>>): tf.Tensor[] =>
+export const flatAll = (record: Readonly<Record<string, Moments>>): tf.Tensor[] =>
   Object.values(record).flatMap(flat);
 
 function unflat({ shapes, known }: Form, tensors: Iterator<tf.Tensor>): Moments {
@@ -39,7 +42,7 @@ function unflat({ shapes, known }: Form, tensors: Iterator<tf.Tensor>): Moments 
   return { ...(found as Moments), ...known };
 }
 
-const unflatAll = (forms: Forms, tensors: Iterator<tf.Tensor>): Record<string, Moments> =>
+export const unflatAll = (forms: Forms, tensors: Iterator<tf.Tensor>): Record<string, Moments> =>
   Object.fromEntries(Object.entries(forms).map(([name, form]) => [name, unflat(form, tensors)]));
 
 const zerosOf = (forms: Forms): Record<string, Moments> =>
@@ -72,25 +75,29 @@ export function scanMoments(
       { shapes: { mean: [batch, ...shape] }, known: {} },
     ]),
   );
-  if (steps === 1) {
+  if (steps === 1 && !options.carried) {
     return scan.step(opsOf(options), scan.parameters, zerosOf(start), scan.input)[0];
   }
 
   const { sequences, slice } = inTime(scan.input, steps);
-  const plan = planOf(scan, options, opsOf, start, slice);
+  const parts = partsInTime(scan.parameters);
+  const atAnyStep = joinedParts(parts, (_, mean) => tf.zeros(mean.shape.slice(1)));
+  const plan = planOf({ ...scan, parameters: atAnyStep }, options, opsOf, start, slice);
   const draws = plan.draws.map((draw) =>
     isEachStep(draw) ? options.noise([steps, ...draw.shape], draw.by) : options.noise(draw.shape, draw.by),
   );
   const drawn = (each: boolean) => draws.filter((_, index) => isEachStep(plan.draws[index]!) === each);
 
   const scale = options.noiseScale ? [options.noiseScale] : [];
-  const parameterForms = formsOf(scan.parameters);
-  const constant = flatAll(scan.parameters);
-  const found = scanTensors(
+  const parameterForms = formsOf(parts.still);
+  const constant = flatAll(parts.still);
+  const zeros = flatAll(zerosOf(plan.state));
+  const { outputs: found, final } = scanTensors(
     ({ constants, state, inputs, product }) => {
       const fixed = constants.values();
       const moving = inputs.values();
-      const parameters = unflatAll(parameterForms, fixed);
+      const still = unflatAll(parameterForms, fixed);
+      const parameters = joinedParts({ ...parts, still }, () => moving.next().value as tf.Tensor);
       const input = unflat(
         slice,
         // A field without a time axis is the same at every step.
@@ -115,10 +122,12 @@ export function scanMoments(
     },
     {
       constants: [...constant, ...fixedFields(scan.input, sequences), ...scale, ...drawn(false)],
-      initial: flatAll(zerosOf(plan.state)),
-      sequences: [...sequences.values(), ...drawn(true)],
+      initial: options.carried?.take(zeros) ?? zeros,
+      sequences: [...parts.moving.values(), ...sequences.values(), ...drawn(true)],
     },
+    options.unroll,
   );
+  options.carried?.leave(final);
   const flattened = found.map((tensor) => tf.reshape(tensor, [steps * batch, ...tensor.shape.slice(2)]));
   const outputs = flattened.values();
   const output = unflat(plan.output, outputs);

@@ -4,7 +4,15 @@ import type { GaussianLikelihood } from '../schemas/likelihood.ts';
 import { classesOf, stepsOf } from '../schemas/model.ts';
 import { learnedShapes } from '../schemas/posterior.ts';
 import type { Firing } from './moments.ts';
-import { crossEntropy, gaussianLoss, type PenaltyForm, penalty, penaltyTerm } from './objective.ts';
+import {
+  accuracyOf,
+  crossEntropy,
+  gaussianLoss,
+  type PenaltyForm,
+  penalty,
+  penaltyTerm,
+  sharesOf,
+} from './objective.ts';
 import { optimiserOf } from './optimisers/index.ts';
 import { applyGradients, type Update } from './optimisers/update.ts';
 import { drawsOf, type NoisyOptions, noisyForward, tensor, type Tensors } from './noisy-forward.ts';
@@ -21,7 +29,12 @@ export interface StepOptions extends NoisyOptions, Omit<Update, 'groups'> {
   readonly likelihood?: GaussianLikelihood;
   /** Whether the temperature is other than 1 anywhere in training. */
   readonly cooling: boolean;
+  /** Whether a batch may hold fewer examples than others: the step is then fed how much each row counts. */
+  readonly weighsExamples?: boolean | undefined;
 }
+
+/** The feed [batch] that says which rows of a batch are examples, 1, and which only fill it up, 0. */
+export const exampleWeights = 'exampleWeights';
 
 export type { Tensors };
 export type Shapes = Readonly<Record<string, Shape>>;
@@ -51,7 +64,7 @@ export interface StepFunction extends Update {
   readonly learned: Shapes;
   /** Learned tensors and the optimiser's: fed back from one step to the next. */
   readonly state: Shapes;
-  /** `inputs` [batch, …], `targets` [batch, classes], the scalars, and `noise.0`, `noise.1`, … */
+  /** `inputs` [batch, …], `targets` [batch, classes], `exampleWeights` [batch], the scalars, and `noise.0`, `noise.1`, … */
   readonly feeds: Shapes;
   /** Names of the feeds to fill with standard normal noise, in order. */
   readonly noises: readonly string[];
@@ -64,7 +77,7 @@ export interface StepResult {
   /** The state after the step, under the same names. */
   readonly state: Tensors;
   /**
-   * Scalars: `loss`, `crossEntropy`, `divergence` and `penalty` where they are part of the loss, and
+   * Scalars: `loss`, `crossEntropy`, `accuracy`, `divergence` and `penalty` where they are part of the loss, and
    * `gradientNorm` where gradients are clipped: their length before.
    */
   readonly reports: Tensors;
@@ -95,6 +108,7 @@ export function buildStep(options: StepOptions): StepFunction {
   const feeds: Record<string, Shape> = {
     inputs: [stepsOf(model) * batchSize, ...model.input.shape],
     targets: [batchSize, classesOf(model)],
+    ...(options.weighsExamples && { [exampleWeights]: [batchSize] }),
     ...Object.fromEntries(scalars.map((name) => [name, []])),
     ...Object.fromEntries(draws.map(({ name, shape }) => [name, shape])),
   };
@@ -111,7 +125,7 @@ export function buildStep(options: StepOptions): StepFunction {
 export interface Watch {
   readonly measures: readonly ((firing: Firing) => tf.Tensor)[];
   /** @param measured of each layer what each measure made of it over all times, [time × batch, …] */
-  readonly report: (measured: readonly (readonly tf.Tensor[])[]) => Tensors;
+  readonly report: (measured: readonly (readonly tf.Tensor[])[], fed: Tensors) => Tensors;
 }
 
 /**
@@ -143,19 +157,25 @@ export function lossAndGradients(
     const layers = Array.from({ length: measured.length / (measures.length || 1) }, (_, layer) =>
       measured.slice(layer * measures.length, (layer + 1) * measures.length),
     );
-    const watched = watch?.report(layers.map((each) => each.slice(ofPenalty.length))) ?? {};
+    const watched =
+      watch?.report(
+        layers.map((each) => each.slice(ofPenalty.length)),
+        fed,
+      ) ?? {};
     for (const [name, value] of Object.entries(watched)) report(name, value);
     const targets = tensor(fed, 'targets');
+    const shares = options.weighsExamples ? sharesOf(tensor(fed, exampleWeights)) : undefined;
     let total = options.likelihood
-      ? report('negativeLogLikelihood', gaussianLoss(targets, logits, options.likelihood.deviation))
-      : report('crossEntropy', crossEntropy(targets, logits));
+      ? report('negativeLogLikelihood', gaussianLoss(targets, logits, options.likelihood.deviation, shares))
+      : report('crossEntropy', crossEntropy(targets, logits, shares));
+    if (!options.likelihood) report('accuracy', accuracyOf(targets, logits, shares));
     if (options.divergence) {
       const divergence = report('divergence', weightDivergence(options.model, byName, options.posterior));
       total = tf.add(total, tf.mul(divergence, tensor(fed, 'divergenceWeight')));
     }
     if (options.penalty !== 'none') {
       const terms = layers.flatMap((each) => each.slice(0, 1));
-      const value = report('penalty', penalty(terms, logits.shape[0] as number));
+      const value = report('penalty', penalty(terms, logits.shape[0] as number, shares));
       total = tf.add(total, tf.mul(value, tensor(fed, 'penaltyWeight')));
     }
     return total as tf.Scalar;

@@ -2,16 +2,14 @@ import { z } from 'zod';
 import { UserError } from '../schemas/errors.ts';
 import { checkOptions } from '../schemas/layer.ts';
 import { defineModel, type Model } from '../schemas/model.ts';
-import type { LearnedTensor, Posterior } from '../schemas/posterior.ts';
+import type { Posterior } from '../schemas/posterior.ts';
 import { kept as keptLikelihood } from '../schemas/likelihood.ts';
 import {
   augmentations,
-  batchFiller,
   encoderFor,
   type BatchSource,
   openBatches,
   outputNamesOf,
-  planBatches,
   splitData,
   type TrainingData,
 } from './data/index.ts';
@@ -22,13 +20,13 @@ import type { Estimator } from './estimators/index.ts';
 import { estimatorOf } from './estimators/settings.ts';
 import { checkExamples, checkFit } from './fit.ts';
 import { Judge } from './judge.ts';
-import { Loop, type LoopHooks, type TrainingState } from './loop.ts';
+import { Loop } from './loop.ts';
 import { Monitor } from './monitor.ts';
-import { NoiseSource } from './noise/noise-source.ts';
-import { type OptimiserOptions, optimiserOf } from './optimisers/index.ts';
 import { type TrainingOptions, type TrainingSettings, trainingOptionsSchema } from './options.ts';
-import { familyAt, initialPosterior } from './posterior.ts';
+import { familyAt } from './posterior.ts';
+import type { LoopHooks, TrainingState } from './progress.ts';
 import { isAlways, isZero } from './schedule.ts';
+import { startingState, withGains } from './start.ts';
 import { buildStep, type StepFunction, type StepOptions } from './step.ts';
 
 /** What computes a training. */
@@ -82,7 +80,18 @@ export async function train(
   examples: TrainingData,
   given: TrainingSettings & RunOptions = {},
 ): Promise<Posterior> {
-  const { engine, backend, threads, workers, onProgress, onValidation, onMonitor, onState, ...rest } = given;
+  const {
+    engine,
+    backend,
+    threads,
+    workers,
+    onProgress,
+    onValidation,
+    onMonitor,
+    onEpoch,
+    onState,
+    ...rest
+  } = given;
   const { resume, signal, monitor: wanted, validationData, ...settings } = rest;
   const model = defineModel(definition);
   const options = checkOptions(trainingOptionsSchema, settings, 'train');
@@ -91,10 +100,10 @@ export async function train(
   if (validation) checkExamples(model, validation, options);
   const estimator = estimatorOf(options.estimator, given.estimator);
   const looking = monitoringOf(wanted ?? onMonitor !== undefined);
-  const stepOptions = stepOptionsOf(model, options, estimator);
-  const step = buildStep(stepOptions);
   const batches = batchesOf(model, data, options, workers);
-  const start = resume ?? startingState(model, data, options);
+  const weighsExamples = batches.examplesIn(batches.batches - 1) < options.batchSize;
+  const stepOptions = { ...stepOptionsOf(model, options, estimator), weighsExamples };
+  const step = buildStep(stepOptions);
   const chosen = engineOf({ engine, backend, threads });
   const open: { close(): Promise<void> }[] = [batches];
   const opened = <Closable extends { close(): Promise<void> }>(closable: Closable): Closable => {
@@ -102,17 +111,18 @@ export async function train(
     return closable;
   };
   try {
+    const begun = { model, options, batches, noise: estimator.noise };
+    const start = resume ?? (await withGains(startingState(model, data, options), begun, chosen));
     const prepared = opened(await chosen.prepare(step, start.tensors, reportsOf(options)));
     const judged = validation && {
       data: validation,
       judge: opened(await prepareJudge(model, options, estimator, chosen)),
     };
-    const monitor = looking && {
-      ...looking,
-      monitor: opened(await Monitor.prepare(stepOptions, step, chosen)),
-    };
-    const loop = new Loop({ options, data, batches, step, prepared, start, validation: judged, monitor });
-    await loop.run({ onProgress, onValidation, onMonitor, onState, signal });
+    const openMonitor = async () => opened(await Monitor.prepare(stepOptions, step, chosen));
+    const monitor = looking && { ...looking, monitor: await openMonitor() };
+    const watching = { validation: judged, monitor, openMonitor };
+    const loop = new Loop({ options, data, batches, step, prepared, start, ...watching });
+    await loop.run({ onProgress, onValidation, onMonitor, onEpoch, onState, signal });
     return posteriorOf(model, options, examples, await loop.result());
   } finally {
     for (const each of open.toReversed()) await each.close();
@@ -193,13 +203,15 @@ function stepOptionsOf(
     posterior: options.posterior,
     cooling: !isAlways(options.temperature, 1),
     annealing: !isAlways(options.noiseScale, 1),
+    checkpointEvery: options.checkpointing?.every,
+    unroll: options.unroll,
     noise: options.noise,
   };
 }
 
 /** The parts of the loss that a training reports. */
 export const reportsOf = (options: TrainingOptions): string[] => [
-  options.likelihood === 'categorical' ? 'crossEntropy' : 'negativeLogLikelihood',
+  ...(options.likelihood === 'categorical' ? ['crossEntropy', 'accuracy'] : ['negativeLogLikelihood']),
   ...(options.penalty === 'none' ? [] : ['penalty']),
   ...(options.clipNorm === undefined ? [] : ['gradientNorm']),
 ];
@@ -211,10 +223,11 @@ export function batchesOf(
   options: TrainingOptions,
   workers = 0,
 ): BatchSource {
-  const { batchSize, seed, shift, augment, labelSmoothing, noiseSamples } = options;
+  const { batchSize, dropLast, seed, shift, augment, labelSmoothing, noiseSamples } = options;
   const encoder = encoderFor(model, data);
   return openBatches(data, {
     batchSize,
+    dropLast,
     seed,
     ...(encoder && { encoder }),
     augment: [...(shift > 0 ? [augmentations.shift({ most: shift })] : []), ...augment],
@@ -222,56 +235,4 @@ export function batchesOf(
     copies: noiseSamples,
     workers,
   });
-}
-
-/** The state before the first step: the seed decides all of it. */
-export function startingState(model: Model, data: TrainingData, options: TrainingOptions): TrainingState {
-  const learned = initialPosterior(
-    model,
-    {
-      spread: options.initialSpread,
-      gain: options.initialGain,
-      biasRho: options.initialBiasRho,
-      inputPower: inputPower(model, data, options.seed),
-      seed: options.seed,
-    },
-    options.posterior,
-  );
-  return {
-    step: 0,
-    noise: NoiseSource.fromSeed(options.seed, 'noise').save(),
-    tensors: initialState(learned, options.optimiser),
-  };
-}
-
-/** Learned tensors with what an optimiser keeps that has seen nothing yet. */
-export function initialState(learned: State, optimiser: OptimiserOptions): State {
-  const { keeps } = optimiserOf(optimiser);
-  const state: Record<string, LearnedTensor> = {};
-  for (const [name, tensor] of Object.entries(learned)) {
-    state[name] = tensor;
-    for (const kept of keeps) {
-      state[`${name}.${kept}`] = { shape: tensor.shape, data: new Float32Array(tensor.data.length) };
-    }
-  }
-  return state;
-}
-
-/** Examples that tell the scale of all. */
-const SOME = 4096;
-
-/** E[x²] of the network's inputs; 1 where all are zero. */
-function inputPower(model: Model, data: TrainingData, seed: number): number {
-  const encoder = encoderFor(model, data);
-  const { plan } = planBatches(data, { batchSize: 1, seed, ...(encoder && { encoder }) });
-  const { fillInputs, inputs } = batchFiller(plan);
-  const values = new Float32Array(inputs);
-  const count = Math.min(data.count, SOME);
-  let sum = 0;
-  for (let index = 0; index < count; index++) {
-    // Spread over all: files are often sorted by class.
-    fillInputs(0, Uint32Array.of(Math.floor((index * data.count) / count)), values);
-    for (const value of values) sum += value * value;
-  }
-  return sum / (count * inputs) || 1;
 }

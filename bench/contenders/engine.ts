@@ -1,12 +1,14 @@
 import type { Engine, PreparedStep } from '../../train/engine/engine.ts';
 import { onnxEngine } from '../../train/engine/onnx.ts';
-import { trainingOptionsSchema } from '../../train/options.ts';
+import { type TrainingOptions, trainingOptionsSchema } from '../../train/options.ts';
 import { NoiseSource } from '../../train/noise/noise-source.ts';
 import { initialPosterior } from '../../train/posterior.ts';
-import { initialState, stepOf } from '../../train/train.ts';
+import { initialState } from '../../train/start.ts';
+import { stepOf } from '../../train/train.ts';
 import { optimiserOf } from '../../train/optimisers/index.ts';
+import type { Model } from '../../schemas/model.ts';
 import { Random } from '../../schemas/random.ts';
-import type { Contender } from '../harness.ts';
+import { type Clock, type Contender, timeOn } from '../harness.ts';
 import { nets, type TrainStep } from '../nets.ts';
 import { profileGraph } from './engine-profile.ts';
 
@@ -18,14 +20,23 @@ export interface EngineContender extends Contender {
   profile(): Promise<string>;
 }
 
+/** What a step trains, and on what kind of inputs. */
+export interface Trained {
+  readonly model: Model;
+  readonly options: TrainingOptions;
+  /** E[x²] of the inputs, and the probability of a 1 where they are spikes. */
+  readonly power: number;
+  readonly spikes: boolean;
+}
+
 /** The same step on an engine of ours: by default traced into one ONNX graph and run by onnxruntime. */
 export const engineTrainStep = async (
   wanted: TrainStep,
   engine: Engine = onnxEngine({ threads: wanted.threads }),
+  clock: Clock = 'wall',
 ): Promise<EngineContender> => {
   const { net, threads, batch, kl, penalty, posterior } = wanted;
-  const { power, spikes, classes } = nets[net];
-  const model = nets[net].model(wanted);
+  const { power, spikes } = nets[net];
   const options = trainingOptionsSchema.parse({
     learningRate: LEARNING_RATE,
     otherRates: 1,
@@ -33,11 +44,32 @@ export const engineTrainStep = async (
     penalty,
     batchSize: batch,
     posterior: { family: posterior },
+    initialBiasRho: -2,
   });
+  const trained: Trained = { model: nets[net].model(wanted), options, power, spikes };
+  return engineContender(trained, { engine, threads, clock });
+};
+
+/** A step of any network on one random batch. */
+export function engineContender(
+  { model, options, power, spikes }: Trained,
+  { engine, threads, clock }: { readonly engine: Engine; readonly threads: number; readonly clock: Clock },
+): EngineContender {
   const step = stepOf(model, options);
+  const [batch, classes] = step.feeds.targets as [number, number];
   const noise = NoiseSource.fromSeed(1, 'noise');
   const start = initialState(
-    initialPosterior(model, { spread: 0.5, biasRho: -2, inputPower: power, seed: 1 }, options.posterior),
+    initialPosterior(
+      model,
+      {
+        spread: 0.5,
+        gain: typeof options.initialGain === 'number' ? options.initialGain : 1,
+        biasRho: options.initialBiasRho,
+        inputPower: power,
+        seed: 1,
+      },
+      options.posterior,
+    ),
     options.optimiser,
   );
   let prepared: PreparedStep | undefined;
@@ -57,6 +89,8 @@ export const engineTrainStep = async (
       ...numbers,
       divergenceWeight: 1 / EXAMPLES,
       penaltyWeight: 1e-6,
+      temperature: 1,
+      noiseScale: 1,
     };
     for (const [name, value] of Object.entries(scalars)) ready.feeds[name]![0] = value;
     await ready.run();
@@ -78,13 +112,13 @@ export const engineTrainStep = async (
     async steps(count) {
       const times: number[] = [];
       for (let index = 0; index < count; index++) {
-        const start = performance.now();
+        const start = timeOn(clock);
         await runStep(prepared!);
-        times.push(performance.now() - start);
+        times.push(timeOn(clock) - start);
       }
       return times;
     },
     profile: () => profileGraph(step, start, threads),
     close: async () => prepared?.close(),
   };
-};
+}

@@ -10,6 +10,7 @@ export interface Placed {
   readonly name: string;
   readonly layer: AnyLayer;
   readonly spec: { readonly kind: string };
+  readonly steps: number;
   readonly input: Shape;
   readonly output: Shape;
 }
@@ -42,11 +43,11 @@ const equal = (a: Shape, b: Shape): boolean => a.join() === b.join();
  *
  * @throws UserError that names the layer, and the first thing that does not fit
  */
-export function checkLayer({ name, layer, spec, input, output }: Placed): void {
+export function checkLayer({ name, layer, spec, steps, input, output }: Placed): void {
   const refuse = (what: string): never => {
     throw new UserError(`layer ${name}: ${what}`);
   };
-  const parameters = layer.parameters(spec, input);
+  const parameters = layer.parameters(spec, input, steps);
   checkParameters(parameters, refuse);
   const state = layer.state(spec, input);
   // Layers that hold others only join what those give.

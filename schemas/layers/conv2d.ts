@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { defineLayer } from '../layer.ts';
 import { pairSchema, planeOf, windowed } from '../window.ts';
+import { gainAndBias, perStepSchema } from './gain-and-bias.ts';
 
 /**
  * Weighted sums of windows of a plane, then a gain and a bias per filter:
@@ -24,6 +25,7 @@ export const conv2d = defineLayer({
     groups: z.int().positive().default(1).meta({
       description: 'Parts of the channels; each part of the filters sees only its own.',
     }),
+    perStep: perStepSchema,
   }),
 
   outputShape({ filters, size, stride, padding, groups }, input) {
@@ -36,12 +38,11 @@ export const conv2d = defineLayer({
     return [...windowed('conv2d', [height, width], { size, stride }, padding), filters];
   },
 
-  parameters({ filters, size: [height, width], groups }, [, , channels = 0]) {
+  parameters({ filters, size: [height, width], groups, perStep }, [, , channels = 0], steps) {
     const fanIn = (height * width * channels) / groups;
     return {
       weight: { shape: [height, width, channels / groups, filters], role: 'weight', fanIn },
-      gain: { shape: [filters], role: 'gain', fanIn },
-      bias: { shape: [filters], role: 'bias', fanIn },
+      ...gainAndBias(filters, fanIn, perStep, steps),
     };
   },
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { defineLayer } from '../layer.ts';
+import { gainAndBias, perStepSchema } from './gain-and-bias.ts';
 
 /**
  * Weighted sum of every input, then a gain and a bias per unit:
@@ -15,6 +16,7 @@ export const dense = defineLayer({
 
   options: z.strictObject({
     units: z.int().positive().meta({ description: 'Number of outputs.' }),
+    perStep: perStepSchema,
   }),
 
   outputShape({ units }, input) {
@@ -26,10 +28,9 @@ export const dense = defineLayer({
     return [units];
   },
 
-  parameters: ({ units }, [inputs = 0]) => ({
+  parameters: ({ units, perStep }, [inputs = 0], steps) => ({
     weight: { shape: [inputs, units], role: 'weight', fanIn: inputs },
-    gain: { shape: [units], role: 'gain', fanIn: inputs },
-    bias: { shape: [units], role: 'bias', fanIn: inputs },
+    ...gainAndBias(units, inputs, perStep, steps),
   }),
 
   state: () => ({}),

@@ -3,6 +3,7 @@ import { UserError } from '../errors.ts';
 import { checkOptions, defineLayer, type Layer, type Shape } from '../layer.ts';
 import { adaptiveLif } from './adaptive-lif.ts';
 import { cubaLif } from './cuba-lif.ts';
+import { gainAndBias, perStepSchema } from './gain-and-bias.ts';
 import { integrateAndFire } from './integrate-and-fire.ts';
 import { lif } from './lif.ts';
 
@@ -53,6 +54,7 @@ export const recurrent = defineLayer({
 
   options: z.strictObject({
     units: z.int().min(2).meta({ description: 'Number of neurons.' }),
+    perStep: perStepSchema,
     neuron: neuronSchema
       .default(() => lif())
       .meta({
@@ -69,14 +71,13 @@ export const recurrent = defineLayer({
     return [units];
   },
 
-  parameters({ units, neuron }, [inputs = 0]) {
+  parameters({ units, neuron, perStep }, [inputs = 0], steps) {
     const fanIn = inputs + units - 1;
-    const own = neuronOf(neuron.kind)?.parameters(neuron, [units]) ?? {};
+    const own = neuronOf(neuron.kind)?.parameters(neuron, [units], steps) ?? {};
     return {
       weight: { shape: [inputs, units], role: 'weight' as const, fanIn },
       recurrent: { shape: [units, units], role: 'weight' as const, fanIn, noSelfConnection: true as const },
-      gain: { shape: [units], role: 'gain' as const, fanIn },
-      bias: { shape: [units], role: 'bias' as const, fanIn },
+      ...gainAndBias(units, fanIn, perStep, steps),
       ...prefixed(own),
     };
   },

@@ -22,6 +22,7 @@ export {
   type BatchOptions,
   batchOptionsSchema,
   type BatchSource,
+  countBatches,
   openBatches,
   planBatches,
 } from './pipeline/index.ts';

@@ -16,12 +16,19 @@ export type State = Readonly<Record<string, LearnedTensor>>;
 export interface PreparedStep {
   /** Buffers to fill before each step, by the name of the feed; row-major. */
   readonly feeds: Readonly<Record<string, Float32Array>>;
-  /** Runs one step on what the buffers hold and returns its reports. */
+  /**
+   * Runs one step on what the buffers hold and returns its reports. Where one of them is no finite number, the state
+   * stays as it was: who looks for the cause finds what the step started from.
+   */
   run(): Promise<Readonly<Record<string, number>>>;
   /** A copy of the state as it is now. */
   state(): Promise<State>;
   close(): Promise<void>;
 }
+
+/** Whether all reports of a step are numbers. */
+export const isFinite = (reports: Readonly<Record<string, number>>): boolean =>
+  Object.values(reports).every(Number.isFinite);
 
 /** A pure function of named tensors. */
 export interface ForwardFunction {

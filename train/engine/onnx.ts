@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { onnxruntime, openSession, type Tensor } from '../../runtime/session.ts';
 import { type Shape, sizeOf } from '../../schemas/layer.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, isFinite } from './engine.ts';
 import { OptimiserMemory } from './optimiser/optimiser-memory.ts';
 import { traceStep } from './trace/trace.ts';
 
@@ -40,8 +40,9 @@ export function onnxEngine({ threads = availableParallelism() }: { threads?: num
         feeds,
         async run() {
           await session.run(inputs, outputs);
-          const update = memory.step((name) => feeds[name]![0]!);
-          return { ...mapEntries(reports, (data) => data[0]!), ...update };
+          const reported = mapEntries(reports, (data) => data[0]!);
+          if (!isFinite(reported)) return reported;
+          return { ...reported, ...memory.step((name) => feeds[name]![0]!) };
         },
         state: async () => memory.state(),
         close: () => session.release(),

@@ -60,24 +60,31 @@ export interface ScanAttributes {
 }
 
 /**
- * Runs a step for every time, each on the state that the one before left. Gradients flow through all of it, but not
- * to the initial state.
+ * Runs a step for every time, each on the state that the one before left. Gradients flow through all of it.
  *
- * @returns the outputs of all steps, [time, …] each
+ * @param unroll whether a backend that has a kernel for loops takes the steps one by one too: then nothing of it is a
+ *   loop, which some devices have no kernel for
+ * @returns the outputs of all steps, [time, …] each, and the state that the last one left
  */
-export function scan(body: ScanBody, operands: ScanOperands): tf.Tensor[] {
-  if (tf.getKernel(SCAN, tf.getBackend()) === undefined) return unrolled(body, operands);
+export function scan(
+  body: ScanBody,
+  operands: ScanOperands,
+  unroll = false,
+): { readonly outputs: tf.Tensor[]; readonly final: tf.Tensor[] } {
+  if (unroll || tf.getKernel(SCAN, tf.getBackend()) === undefined) return unrolled(body, operands);
   registerScanGradient();
   const { constants, initial, sequences } = operands;
   const attributes: ScanAttributes = { body, constants: constants.length, states: initial.length };
-  return run(SCAN, [...constants, ...initial, ...sequences], attributes);
+  const found = run(SCAN, [...constants, ...initial, ...sequences], attributes);
+  const count = found.length - initial.length;
+  return { outputs: found.slice(0, count), final: found.slice(count) };
 }
 
-function unrolled(body: ScanBody, { constants, initial, sequences }: ScanOperands): tf.Tensor[] {
+function unrolled(body: ScanBody, { constants, initial, sequences }: ScanOperands) {
   const slices = sequences.map((sequence) => tf.unstack(sequence));
   const times = slices[0]?.length ?? 0;
   const outputs: tf.Tensor[][] = [];
-  let state = initial;
+  let state: readonly tf.Tensor[] = initial;
   for (let time = 0; time < times; time++) {
     const inputs = slices.map((slice) => slice[time] as tf.Tensor);
     const result = body({ constants, state, inputs, product: plainProduct });
@@ -87,10 +94,11 @@ function unrolled(body: ScanBody, { constants, initial, sequences }: ScanOperand
       outputs[index].push(output);
     });
   }
-  return outputs.map((list) => tf.stack(list));
+  return { outputs: outputs.map((list) => tf.stack(list)), final: [...state] };
 }
 
-const run = (kernel: string, inputs: readonly tf.Tensor[], attributes: ScanAttributes): tf.Tensor[] =>
+/** Runs a kernel whose inputs are a list. */
+export const run = (kernel: string, inputs: readonly tf.Tensor[], attributes: ScanAttributes): tf.Tensor[] =>
   tf
     .engine()
     .runKernel(

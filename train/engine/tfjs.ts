@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Shape, sizeOf } from '../../schemas/layer.ts';
 import type { Tensors } from '../step.ts';
 import { useBackend } from './backends.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, isFinite } from './engine.ts';
 import { registerGradients } from './gradients.ts';
 
 /**
@@ -37,12 +37,12 @@ export function tfjsEngine(backend: string, { threads }: { threads?: number } = 
             const { state: next, reports } = step.run(state, fed);
             return { state: next, reports } as { state: tf.NamedTensorMap; reports: tf.NamedTensorMap };
           });
-          tf.dispose(state);
-          state = result.state;
           const reports: Record<string, number> = {};
           for (const name of report)
             reports[name] = (await (result.reports[name] as tf.Tensor).data())[0] as number;
           tf.dispose(result.reports);
+          if (isFinite(reports)) [state, result.state] = [result.state, state];
+          tf.dispose(result.state);
           return reports;
         },
         async state() {

@@ -16,6 +16,7 @@ export const bernoulli: WeightFamily = {
     });
   },
   startGain: ({ fanIn }, power) => 1 / Math.sqrt(fanIn * power),
+  rescaleNoise: (rho) => rho,
   weight(learned) {
     const mean = tf.tanh(learned('lambda'));
     return { mean, variance: tf.sub(1, tf.square(mean)) };

@@ -19,6 +19,8 @@ export interface WeightFamily {
   startWeight(into: Float32Array, name: string, parameter: Parameter, beginning: Beginning): void;
   /** What every gain starts from. @param power E[x²] of what its layer sums */
   startGain(parameter: Parameter, power: number): number;
+  /** What a ρ of weights becomes where their current is to be so many times what it is, beside their gain. */
+  rescaleNoise(rho: number, factor: number): number;
   /** How weights and gains enter the network while the weights are uncertain. */
   weight(learned: Learned): Moments;
   gain(learned: Learned): Moments;

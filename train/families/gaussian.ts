@@ -19,6 +19,7 @@ export const gaussian = ({ prior }: { readonly prior: number }): WeightFamily =>
     for (let index = 0; index < into.length; index++) into[index] = (2 * random.nextUniform() - 1) * limit;
   },
   startGain: () => 1,
+  rescaleNoise: (rho, factor) => inverseSoftplus(factor * Math.log1p(Math.exp(rho))),
   weight(learned) {
     const rho = learned('rho');
     const variance = tf.square(tf.softplus(rho));

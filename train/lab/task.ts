@@ -4,7 +4,8 @@ import { Random } from '../../schemas/random.ts';
 import type { Dataset } from '../data/index.ts';
 import type { PosteriorChoice } from '../families/index.ts';
 import { trainingOptionsSchema } from '../options.ts';
-import { startingState, train } from '../train.ts';
+import { startingState } from '../start.ts';
+import { train } from '../train.ts';
 
 /** Examples as the lab's arithmetic takes them. */
 export interface Examples {

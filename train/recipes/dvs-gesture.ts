@@ -1,7 +1,7 @@
 import type { EventFacts } from './facts.ts';
 import { cameraFrames } from './images.ts';
 import { paperNeuron, paperTraining } from './paper.ts';
-import { type Recipe, requireKind } from './recipe.ts';
+import { perStepOf, type Recipe, requireKind } from './recipe.ts';
 import { residualLayers } from './residual-network.ts';
 
 const facts: EventFacts = {
@@ -21,9 +21,10 @@ export const dvsGesture: Recipe = {
   model(data) {
     const events = requireKind('dvs-gesture', data, ['events', 'sequences']);
     const stages = [32, 64, 128].map((filters) => ({ filters, pairs: 3 }));
+    const input = cameraFrames('dvs-gesture', events, { steps: 49, side: 32 });
     return {
-      ...cameraFrames('dvs-gesture', events, { steps: 49, side: 32 }),
-      layers: residualLayers(stages, paperNeuron, events.classes),
+      ...input,
+      layers: residualLayers(stages, paperNeuron, events.classes, perStepOf(true, input)),
     };
   },
 

@@ -2,6 +2,7 @@
 import { UserError } from '../../schemas/errors.ts';
 import { checkOptions } from '../../schemas/layer.ts';
 import { defineModel, type Model } from '../../schemas/model.ts';
+import { nearest } from '../../schemas/nearest.ts';
 import type { TrainingData } from '../data/index.ts';
 import { type TrainingOptions, trainingOptionsSchema } from '../options.ts';
 import { cifar10Binary } from './cifar10-binary.ts';
@@ -10,7 +11,6 @@ import { digits } from './digits.ts';
 import { dvsGesture } from './dvs-gesture.ts';
 import { dvsGestureSmall } from './dvs-gesture-small.ts';
 import { type DataFacts, factsOf } from './facts.ts';
-import { nearest } from './nearest.ts';
 import type { Recipe } from './recipe.ts';
 import { shd } from './shd.ts';
 import { shdSmall } from './shd-small.ts';

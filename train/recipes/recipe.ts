@@ -16,6 +16,15 @@ export interface Recipe {
   readonly training: TrainingSettings;
 }
 
+/** The option of layers that gives every step gains and biases of its own, where there is more than one step. */
+export const perStepOf = (
+  wanted: boolean,
+  { steps, encoder }: Pick<ModelDefinition, 'steps' | 'encoder'>,
+): { readonly perStep?: true } => {
+  const many = steps ?? (encoder && 'steps' in encoder ? encoder.steps : 1);
+  return wanted && many > 1 ? { perStep: true } : {};
+};
+
 const called: { readonly [Kind in DataFacts['kind']]: string } = {
   images: 'images',
   sequences: 'sequences',

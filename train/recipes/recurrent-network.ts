@@ -7,7 +7,7 @@ import { recurrent } from '../../schemas/layers/recurrent.ts';
 import type { ModelDefinition } from '../../schemas/model.ts';
 import type { DataFacts, EventFacts, SequenceFacts } from './facts.ts';
 import { paperNeuron } from './paper.ts';
-import { requireKind } from './recipe.ts';
+import { perStepOf, requireKind } from './recipe.ts';
 
 /** The longest recording in so many frames, up to the next tenth of a second: 1.4 s for the Heidelberg digits. */
 const frames = ({ longest }: EventFacts, steps: number) =>
@@ -36,18 +36,23 @@ export function recurrentNetwork(
     steps,
     hidden,
     neuron = paperNeuron,
+    perStep = false,
   }: {
     readonly steps: number;
     readonly hidden: readonly number[];
     readonly neuron?: ReturnType<typeof lif>;
+    /** Whether every step has gains and biases of its own. */
+    readonly perStep?: boolean;
   },
 ): ModelDefinition {
   const spikes = requireKind(recipe, data, ['events', 'sequences']);
+  const input = inputOf(spikes, steps);
+  const own = perStepOf(perStep, input);
   return {
-    ...inputOf(spikes, steps),
+    ...input,
     layers: [
-      ...hidden.map((units) => recurrent({ units, neuron })),
-      dense({ units: spikes.classes }),
+      ...hidden.map((units) => recurrent({ units, ...own, neuron })),
+      dense({ units: spikes.classes, ...own }),
       readout({ over: 'mean' }),
     ],
   };

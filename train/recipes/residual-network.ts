@@ -17,10 +17,16 @@ export interface Stage {
  * 1 + 2 · Σ pairs of them. After the last, the mean over the plane and a linear readout.
  *
  * @param neuron of every layer
+ * @param own what else every layer with weights is told
  */
-export function residualLayers(stages: readonly Stage[], neuron: LayerSpec, classes: number): LayerSpec[] {
+export function residualLayers(
+  stages: readonly Stage[],
+  neuron: LayerSpec,
+  classes: number,
+  own: { readonly perStep?: true } = {},
+): LayerSpec[] {
   const convolution = (filters: number, stride = 1): LayerSpec[] => [
-    conv2d({ filters, size: 3, stride }),
+    conv2d({ filters, size: 3, stride, ...own }),
     neuron,
   ];
   const pairsOf = ({ filters, pairs }: Stage, index: number): LayerSpec[] =>
@@ -33,7 +39,7 @@ export function residualLayers(stages: readonly Stage[], neuron: LayerSpec, clas
     ...convolution(stages[0]!.filters),
     ...stages.flatMap(pairsOf),
     globalAveragePool(),
-    dense({ units: classes }),
+    dense({ units: classes, ...own }),
     readout(),
   ];
 }

@@ -10,7 +10,7 @@ export const shd: Recipe = {
     facts: { kind: 'events', name: 'shd', shape: [700], classes: 20, longest: 1.37 },
   },
 
-  model: (data) => recurrentNetwork('shd', data, { steps: 100, hidden: [256, 256] }),
+  model: (data) => recurrentNetwork('shd', data, { steps: 100, hidden: [256, 256], perStep: true }),
 
   training: {
     ...paperTraining,

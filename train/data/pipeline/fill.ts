@@ -3,7 +3,7 @@ import { Random } from '../../../schemas/random.ts';
 import { fillTargets, shuffledOrder } from '../batches.ts';
 import { outputsOf } from '../regression.ts';
 import { exampleWriter } from './example.ts';
-import { batchesOf, type BatchPlan } from './plan.ts';
+import { batchesOf, type BatchPlan, examplesIn } from './plan.ts';
 
 /** Fills batches in the thread that calls it: all that a worker does, and all there is without workers. */
 export interface BatchFiller {
@@ -65,7 +65,10 @@ export function batchFiller(plan: BatchPlan): BatchFiller {
 
     fill(epoch, index, inputs, targets) {
       checkBatch(plan, lengths, epoch, index, inputs, targets);
-      const examples = orderOf(epoch).subarray(index * batchSize, (index + 1) * batchSize);
+      const start = index * batchSize;
+      const own = orderOf(epoch).subarray(start, start + examplesIn(plan, index));
+      // A smaller batch is filled up with what it holds.
+      const examples = Uint32Array.from({ length: batchSize }, (_, row) => own[row % own.length]!);
       writeRows(epoch, examples, inputs, rows);
       if (copies > 1) repeatRows(inputs, rows * size, batchSize * size);
       const first = targets.subarray(0, batchSize * classes);

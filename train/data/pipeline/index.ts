@@ -5,6 +5,7 @@ export {
   type BatchOptions,
   batchOptionsSchema,
   type BatchPlan,
+  countBatches,
   planBatches,
 } from './plan.ts';
 export type { BatchSource } from './source.ts';

@@ -1,5 +1,5 @@
 import { batchFiller } from './fill.ts';
-import { batchesOf, type BatchOptions, planBatches } from './plan.ts';
+import { batchesOf, type BatchOptions, examplesIn, planBatches } from './plan.ts';
 import type { TrainingData } from '../regression.ts';
 import type { BatchSource } from './source.ts';
 import { WorkerBatches } from './worker-batches.ts';
@@ -21,6 +21,7 @@ export function openBatches(data: TrainingData, options: BatchOptions): BatchSou
     classes: filler.classes,
     count: data.count,
     batches: batchesOf(plan),
+    examplesIn: (index) => examplesIn(plan, index),
     async fill(...batch) {
       if (isClosed) throw new Error(`batches of ${data.name}: closed`);
       filler.fill(...batch);

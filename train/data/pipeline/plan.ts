@@ -21,6 +21,10 @@ const batchSettingsSchema = z.strictObject({
     .boolean()
     .default(true)
     .meta({ description: 'Whether examples come in another order in every epoch.' }),
+  dropLast: z.boolean().default(false).meta({
+    description:
+      'Whether to leave out the examples of an epoch that fill no batch; by default they are its last.',
+  }),
   smoothing: z
     .number()
     .min(0)
@@ -84,8 +88,17 @@ function checkData(data: TrainingData): void {
   else checkDataset(data);
 }
 
-/** How many batches an epoch has: examples that fill none are left out. */
-export const batchesOf = ({ data, batchSize }: BatchPlan): number => Math.floor(data.count / batchSize);
+/** How many batches an epoch of so many examples has. */
+export const countBatches = (
+  count: number,
+  { batchSize, dropLast }: { readonly batchSize: number; readonly dropLast: boolean },
+): number => (dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize));
+
+export const batchesOf = (plan: BatchPlan): number => countBatches(plan.data.count, plan);
+
+/** How many examples a batch holds: the last one of an epoch may hold fewer. */
+export const examplesIn = ({ data, batchSize }: BatchPlan, index: number): number =>
+  Math.min(batchSize, data.count - index * batchSize);
 
 /** The plan with its numbers where all threads see them: copied once, unless they are there already. */
 export function shareData({ data, ...settings }: BatchPlan): BatchPlan {

@@ -12,9 +12,13 @@ export interface BatchSource {
   /** Number of batches of an epoch. */
   readonly batches: number;
 
+  /** How many examples batch `index` of an epoch holds, in its first rows: the last one may hold fewer than the others. */
+  examplesIn(index: number): number;
+
   /**
    * Fills one batch. Whoever asks for them in order finds them made ahead, where there are workers; any other
-   * order gives the same numbers, slower. Await each before asking for the next.
+   * order gives the same numbers, slower. Await each before asking for the next. A batch of fewer examples is filled
+   * up with copies of them.
    *
    * @param epoch from 0, and @param index of the batch in it, from 0
    * @param inputs [steps, rows, …shape], with rows = batchSize × copies

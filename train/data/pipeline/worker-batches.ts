@@ -3,7 +3,7 @@ import { reasonOf } from '../../../schemas/errors.ts';
 import type { Shape } from '../../../schemas/layer.ts';
 import { type BatchFiller, checkBatch } from './fill.ts';
 import { errorOf, type Job, type Report, type Slot, type WorkerStart } from './messages.ts';
-import { batchesOf, type BatchPlan, shareData } from './plan.ts';
+import { batchesOf, type BatchPlan, examplesIn, shareData } from './plan.ts';
 import type { BatchSource } from './source.ts';
 
 /** The worker beside this file: compiled as it is, or TypeScript where Node runs that. */
@@ -81,6 +81,10 @@ export class WorkerBatches implements BatchSource {
 
   get #name(): string {
     return `batches of ${this.#plan.data.name}: a worker failed`;
+  }
+
+  examplesIn(index: number): number {
+    return examplesIn(this.#plan, index);
   }
 
   async fill(epoch: number, index: number, inputs: Float32Array, targets: Float32Array): Promise<void> {

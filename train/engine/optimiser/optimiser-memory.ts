@@ -83,6 +83,7 @@ export class OptimiserMemory {
    */
   step(scalar: (name: string) => number): Readonly<Record<string, number>> {
     const gradientNorm = this.#clip?.();
+    if (gradientNorm !== undefined && !Number.isFinite(gradientNorm)) return { gradientNorm };
     for (const { name, count, offset } of this.#groups) {
       this.#move((part) => this.#startOf(part) + offset, count, scalar(`rate.${name}`), scalar);
     }

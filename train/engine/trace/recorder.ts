@@ -103,15 +103,16 @@ export class Recorder {
     });
   }
 
-  /** A node with one output, or the earlier node that computes the same. */
-  node(op: string, inputs: readonly Value[], attributes: Attributes = {}): Value {
+  /** A node with one output, or the earlier node that computes the same. `domain`: of operators that ONNX lacks. */
+  node(op: string, inputs: readonly Value[], attributes: Attributes = {}, domain = ''): Value {
     // What is the same at every step is computed once, before the loop.
     if (this.#parent && !inputs.some((input) => this.#own.has(input)))
-      return this.#parent.node(op, inputs, attributes);
-    const key = `${op}(${inputs.join()})${JSON.stringify(attributes)}`;
+      return this.#parent.node(op, inputs, attributes, domain);
+    const key = `${domain}${op}(${inputs.join()})${JSON.stringify(attributes)}`;
     const known = this.#known.get(key);
     if (known) return known;
-    const value = this.ofAllTimes?.(op, inputs, attributes) ?? this.graph.node(op, inputs, attributes);
+    const value =
+      this.ofAllTimes?.(op, inputs, attributes) ?? this.graph.node(op, inputs, attributes, { domain });
     this.#known.set(key, value);
     this.#makers.set(value, { op, inputs });
     this.#own.add(value);

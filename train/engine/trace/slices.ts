@@ -15,8 +15,8 @@ function readByBody(node: Node): Node {
     ...inside.outputs.map(({ name }) => String(name)),
   ]);
   const states = inside.inputs.length - Number(count.value);
-  const isKept = (_: unknown, index: number): boolean =>
-    index < states || read.has(inside.inputs[index]?.name ?? '');
+  const keeps = inside.inputs.map(({ name }, index) => index < states || read.has(name));
+  const isKept = (_: unknown, index: number): boolean => keeps[index] === true;
   const kept = inside.inputs.filter(isKept);
   if (kept.length === inside.inputs.length) return node;
   const inputs = node.inputs.filter(isKept);
@@ -25,7 +25,11 @@ function readByBody(node: Node): Node {
   const left = kept.length - states;
   attributes.set('num_scan_inputs', { ...count, value: left });
   const directions: Attribute | undefined = attributes.get('scan_input_directions');
-  if (directions?.type === 'ints')
-    attributes.set('scan_input_directions', { ...directions, value: directions.value.slice(0, left) });
+  if (directions?.type === 'ints') {
+    attributes.set('scan_input_directions', {
+      ...directions,
+      value: directions.value.filter((_, index) => isKept(undefined, states + index)),
+    });
+  }
   return { ...node, inputs, attributes };
 }

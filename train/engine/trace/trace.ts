@@ -55,12 +55,14 @@ export async function traceStep(
     tf.dispose(result.reports as tf.NamedTensorMap);
   });
 
+  const bodies = bodiesIn(recorder);
+  const graphs = [graph, ...bodies.map((body) => body.graph)];
   // The body of a loop may read what only its gradient has asked for.
-  order(graph);
+  graphs.forEach(order);
   removeUnused(graph);
-  dropUnreadSlices(graph);
+  graphs.forEach(dropUnreadSlices);
   removeUnused(graph);
-  for (const body of recorder.bodies) fuseProducts(body.graph, body);
+  for (const body of bodies) fuseProducts(body.graph, body);
   fuseProducts(graph, recorder);
   const read = new Set<string>(graph.nodes.flatMap(valuesRead));
   graph.replace({ inputs: graph.inputs.filter(({ name }) => read.has(name)) });
@@ -71,6 +73,9 @@ export async function traceStep(
     nodes: graph.nodes.length,
   };
 }
+
+/** The bodies of all loops, those in others too. */
+const bodiesIn = ({ bodies }: Recorder): Recorder[] => bodies.flatMap((body) => [body, ...bodiesIn(body)]);
 
 function inputTensors(recorder: Recorder, shapes: Shapes, doors: TraceDoors): Tensors {
   return Object.fromEntries(

@@ -1,10 +1,13 @@
 import { arithmetic } from './arithmetic.ts';
+import { convolutions } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
 import type { BodyKernel, Kernel } from './kernel.ts';
 import { matrix } from './matrix.ts';
-import { planes } from './plane.ts';
+import { pools } from './pool.ts';
 import { reductions } from './reduction.ts';
 import { scans } from './scan.ts';
+import { segments } from './segments.ts';
+import { stacks } from './stack.ts';
 import { shaping } from './shaping.ts';
 
 /** Every tfjs kernel that a traced step may use, by its name in tfjs. */
@@ -14,6 +17,9 @@ export const kernels: Readonly<Record<string, Kernel | BodyKernel>> = {
   ...shaping,
   ...reductions,
   ...matrix,
-  ...planes,
+  ...convolutions,
+  ...pools,
   ...scans,
+  ...segments,
+  ...stacks,
 };

@@ -13,6 +13,15 @@ import { lengthened } from './lengthened.ts';
 /** Directions of so many sequences that run backwards. */
 const reversed = (count: number): number[] => Array.from({ length: count }, () => 1);
 
+interface ScanBodyOptions {
+  /** The body that went forward, of its gradient. */
+  readonly forward?: ScanBody;
+  /** Whether it goes from the last to the first; a gradient does. */
+  readonly backwards?: boolean;
+  /** Whether all that it computes stays in it, and nothing is computed for all times at once. */
+  readonly alone?: boolean;
+}
+
 /**
  * The body of a Scan while it is written.
  *
@@ -26,6 +35,7 @@ export class ScanBody {
   readonly #outer: Recorder;
   /** The body that went forward, of a gradient. */
   readonly #forward: ScanBody | undefined;
+  readonly #backwards: boolean;
   /** Sequences by the value that is their slice. */
   readonly #scanned = new Map<string, Traced>();
   readonly #carried: Value[] = [];
@@ -35,11 +45,12 @@ export class ScanBody {
   #times = 0;
   #node: Value | undefined;
 
-  constructor(outer: Recorder, forward?: ScanBody) {
+  constructor(outer: Recorder, { forward, backwards = forward !== undefined, alone }: ScanBodyOptions = {}) {
     this.#outer = outer;
     this.#forward = forward;
+    this.#backwards = backwards;
     this.recorder = (forward?.recorder ?? outer).body();
-    this.recorder.ofAllTimes = (...made) => this.#ofAllTimes(...made);
+    if (!alone) this.recorder.ofAllTimes = (...made) => this.#ofAllTimes(...made);
   }
 
   /** A slice of a sequence at every step; of what is the same at every time, that. */
@@ -164,7 +175,7 @@ export class ScanBody {
       {
         num_scan_inputs: this.#scanned.size,
         body,
-        ...(this.#forward && {
+        ...(this.#backwards && {
           scan_input_directions: reversed(this.#scanned.size),
           scan_output_directions: reversed(made.length),
         }),

@@ -1,17 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Product, SCAN, SCAN_GRADIENT, type ScanAttributes } from '../../scan.ts';
+import { gradientsOf } from '../../tape.ts';
 import { type Recorder } from '../recorder.ts';
 import { as, splat, splatOf, type Traced } from '../traced.ts';
 import type { BodyKernel, Operands, Tracing } from './kernel.ts';
 import { ScanBody } from './scan-body.ts';
 
 /** The operands of a kernel whose inputs are a list. */
-const listed = (operands: Operands): Traced[] => Object.keys(operands).map((_, index) => operands[index]!);
+export const listed = (operands: Operands): Traced[] =>
+  Object.keys(operands).map((_, index) => operands[index]!);
 
 const told = (attributes: unknown): ScanAttributes => attributes as ScanAttributes;
 
 /** The tensor without a number carried along, which would be multiplied by at every step. */
-const settled = (recorder: Recorder, x: Traced): Traced =>
+export const settled = (recorder: Recorder, x: Traced): Traced =>
   x.content.kind === 'splat'
     ? x
     : { ...x, content: { ...x.content, value: recorder.broadcastable(x), factor: 1 } };
@@ -48,7 +50,8 @@ const forward: BodyKernel = (recorder, operands, attributes, tracing) => {
     return { state: made.state.map(tracing.traced), outputs: made.outputs.map(tracing.traced) };
   });
   scansOf.set(told(attributes), { body: written, times, constants: fixed, state, inputs });
-  return written.close(times, result.state, result.outputs).outputs;
+  const { outputs, final } = written.close(times, result.state, result.outputs);
+  return [...outputs, ...final];
 };
 
 /** A product in the body, whose gradient by its constant is taken outside. */
@@ -68,9 +71,11 @@ const backward: BodyKernel = (recorder, operands, attributes, tracing) => {
   const { times, constants, state, inputs } = scan;
   const given = [...constants, ...state, ...inputs];
 
-  const written = new ScanBody(recorder, scan.body);
-  const ofState = state.map(({ shape }) => written.carried(splat(0, shape, 'float32')));
-  const ofOutputs = listed(operands).map((sequence) => written.scanned(sequence));
+  const written = new ScanBody(recorder, { forward: scan.body });
+  const arriving = listed(operands);
+  const results = arriving.length - state.length;
+  const ofState = arriving.slice(results).map((gradient) => written.carried(gradient));
+  const ofOutputs = arriving.slice(0, results).map((sequence) => written.scanned(sequence));
   const captured: Captured[] = [];
 
   const gradients = tracing.within(written.recorder, () => {
@@ -80,18 +85,18 @@ const backward: BodyKernel = (recorder, operands, attributes, tracing) => {
     const carried = tensors.slice(constants.length, constants.length + state.length);
     const slices = tensors.slice(constants.length + state.length);
     const product = capturing(tracing, fixed, captured);
-    const loss = (): tf.Tensor => {
-      const terms: tf.Tensor[] = [];
-      const weigh = (value: tf.Tensor, gradient: Traced): void => {
-        if (splatOf(gradient) !== 0) terms.push(tf.sum(tf.mul(value, tensor(gradient))));
-      };
+    const weighing = (value: tf.Tensor, gradient: Traced) => ({
+      value,
+      gradient: splatOf(gradient) === 0 ? undefined : tensor(gradient),
+    });
+    const found = gradientsOf(() => {
       const made = told(attributes).body({ constants: fixed, state: carried, inputs: slices, product });
-      made.outputs.forEach((output, index) => weigh(output, ofOutputs[index]!));
-      made.state.forEach((left, index) => weigh(left, ofState[index]!));
-      return tf.addN(terms);
-    };
-    const { grads } = onTapeOfItsOwn(() => tf.engine().gradients(loss, tensors, null as never, true));
-    return grads.map((gradient: tf.Tensor | null | undefined, index) =>
+      return [
+        ...made.outputs.map((output, index) => weighing(output, ofOutputs[index]!)),
+        ...made.state.map((left, index) => weighing(left, ofState[index]!)),
+      ];
+    }, tensors);
+    return found.map((gradient, index) =>
       gradient ? tracing.traced(gradient) : splat(0, given[index]!.shape, 'float32'),
     );
   });
@@ -129,8 +134,7 @@ const backward: BodyKernel = (recorder, operands, attributes, tracing) => {
     const [left, right] = [lefts[index]!, ofAllTimes.next().value as Traced];
     constantGradients[constant] = addProduct(tracing, constantGradients[constant]!, left, right);
   }
-  const initialGradients = state.map(({ shape }) => splat(0, shape, 'float32'));
-  return [...constantGradients, ...initialGradients, ...inputGradients];
+  return [...constantGradients, ...final.slice(0, state.length), ...inputGradients];
 };
 
 /** Adds Σ_t x_tᵀ g_t: one product of matrices that have all times below one another. */
@@ -163,17 +167,5 @@ const capturing =
       };
     })(x);
   };
-
-/** Gradients inside a kernel: tfjs keeps one tape, and inside kernels records nothing. */
-function onTapeOfItsOwn<T>(run: () => T): T {
-  const { state } = tf.engine();
-  const { activeTape, gradientDepth, kernelDepth } = state;
-  Object.assign(state, { activeTape: null, gradientDepth: 0, kernelDepth: 0 });
-  try {
-    return run();
-  } finally {
-    Object.assign(state, { activeTape, gradientDepth, kernelDepth });
-  }
-}
 
 export const scans: Readonly<Record<string, BodyKernel>> = { [SCAN]: forward, [SCAN_GRADIENT]: backward };

@@ -11,18 +11,42 @@ interface Bench {
 const BENCHES: Record<string, Bench> = {
   'train-step': {
     summary:
-      'one training step against PyTorch and snnTorch (--nets A,B,C --threads 1,2 --peers pytorch,snntorch --time 1000 --batch 32 --hidden 256,256 --posterior bernoulli --penalty none --kl --rounds 7 --steps 20 --profile)',
+      'one training step against PyTorch and snnTorch (--nets A,B,C --threads 1,2 --peers pytorch,pytorch-stepwise,snntorch --time 1000 --batch 32 --hidden 256,256 --posterior bernoulli --penalty none --kl --rounds 7 --steps 20 --clock processor --profile --sweep time,width,batch --svg FILE)',
     load: () => import('./train-step.ts'),
+  },
+  'recipe-step': {
+    summary:
+      'one training step of recipes (--recipes cifar10-small,dvs-gesture-small --threads 1 --rounds 3 --steps 5 --clock processor --profile)',
+    load: () => import('./recipe-step.ts'),
   },
   engines: {
     summary:
       'one training step on every engine: traced, and eagerly on tfjs (--threads 1 --rounds 7 --steps 5)',
     load: () => import('./engines.ts'),
   },
+  parity: {
+    summary: 'the same bits of every layer on every device, in Node and in Chromium (--inputs 1000 --seed 1)',
+    load: () => import('./parity.ts'),
+  },
+  memory: {
+    summary:
+      'resident memory over many runs and over loading and releasing, in Node and in Chromium (--runs 10000 --cycles 100)',
+    load: () => import('./memory.ts'),
+  },
+  bits: {
+    summary:
+      'the 1-bit engine against onnxruntime-web, onnxruntime-node and snnTorch (--cases dense-1024/1,dense-4096/1,dense-4096-5%/1,snn/1,stream-step,conv/1 --peers ort-web-float32,ort-web,ort-node,snntorch --rounds 5 --steps 20)',
+    load: () => import('./bits.ts'),
+  },
   ablation: {
     summary:
       'estimators × penalty × posterior on MNIST (--seeds 1,2,3 --hidden 128,128 --epochs 4 --penalty-weight 1e-5 --members 8 --threads 1 --cells FILE)',
     load: () => import('./ablation.ts'),
+  },
+  serve: {
+    summary:
+      'bitspike serve against node:http with onnxruntime-node (--connections 1,8,64 --seconds 3 --rounds 3), or its memory under load (--soak MINUTES)',
+    load: () => import('./serve.ts'),
   },
 };
 

@@ -35,6 +35,6 @@ export const networkText = (model: Model): string =>
   [
     sizeOf(model.input.shape),
     ...placesOf(model)
-      .filter(({ layer, spec, input }) => Object.keys(layer.parameters(spec, input)).length > 0)
+      .filter(({ layer, spec, steps, input }) => Object.keys(layer.parameters(spec, input, steps)).length > 0)
       .map(({ output }) => sizeOf(output)),
   ].join(' → ');

@@ -29,13 +29,17 @@ export interface DataOptions {
   readonly limit?: number;
 }
 
+export const dataOption = (): Option =>
+  new Option(
+    '--data <kind>',
+    'Labelled examples: mnist, idx:FOLDER, cifar10:FOLDER, frames:FOLDER, npy:FOLDER, shd:PATH, ssc:PATH, nmnist:PATH, dvs-gesture:FOLDER; docs/data.md',
+  );
+
+export const addLimit = (command: Command): Command =>
+  command.option('--limit <count>', 'Take only the first so many examples', count);
+
 export const addData = (command: Command): Command =>
-  command
-    .requiredOption(
-      '--data <kind>',
-      'Labelled examples: mnist, idx:FOLDER, cifar10:FOLDER, frames:FOLDER, npy:FOLDER, shd:PATH, ssc:PATH, nmnist:PATH, dvs-gesture:FOLDER; docs/data.md',
-    )
-    .option('--limit <count>', 'Take only the first so many examples', count);
+  addLimit(command.addOption(dataOption().makeOptionMandatory()));
 
 export const addThreads = (command: Command): Command =>
   command.option('--threads <count>', 'Threads that compute; all cores unless given', count);

@@ -1,7 +1,16 @@
 /** What the commands print. Standard output holds all they say; standard error only what went wrong. */
 
+let quiet = false;
+
+/** Whether from now on nothing is said but what `--json` asks for. */
+export const beQuiet = (wanted: boolean): void => {
+  quiet = wanted;
+};
+
+export const isQuiet = (): boolean => quiet;
+
 export const say = (line = ''): void => {
-  process.stdout.write(`${line}\n`);
+  if (!quiet) process.stdout.write(`${line}\n`);
 };
 
 /** A warning: the command goes on. */
@@ -10,7 +19,9 @@ export const warn = (line: string): void => {
 };
 
 /** The last line of a command that was asked for JSON. */
-export const sayJson = (result: object): void => say(JSON.stringify(result));
+export const sayJson = (result: object): void => {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+};
 
 /** Rows in columns, the first to the left and the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {

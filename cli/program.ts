@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '../schemas/errors.ts';
 import { version } from '../schemas/version.ts';
 import { Interrupted } from './interrupt.ts';
+import { beQuiet } from './output.ts';
 
 interface CommandModule {
   /** Adds arguments, options and the action. */
@@ -10,14 +11,20 @@ interface CommandModule {
 
 /** Commands load when they are named, so that one whose packages are missing leaves the others alone. */
 const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandModule>]>> = {
+  init: ['Write a training to start from, as bitspike.json', () => import('./commands/init.ts')],
   train: ['Learn a network from labelled examples', () => import('./commands/train.ts')],
+  sweep: ['Train over a grid of options, or over random ones', () => import('./commands/sweep.ts')],
   recipes: ['List networks and trainings by name, or print one', () => import('./commands/recipes.ts')],
   export: ['Write a trained network as .onnx, one bit per weight', () => import('./commands/export.ts')],
-  eval: [
-    'Judge an .onnx, or a training before and after freezing, on labelled examples',
-    () => import('./commands/eval.ts'),
-  ],
+  eval: ['Judge an .onnx or a training on labelled examples', () => import('./commands/eval.ts')],
+  serve: ['Answer requests over HTTP with .onnx networks', () => import('./commands/serve.ts')],
+  report: ['Tell of a training in one HTML page with charts', () => import('./commands/report.ts')],
   inspect: ['Tell what is in an .onnx and where its bytes go', () => import('./commands/inspect.ts')],
+  doctor: ['Tell which devices this machine can run networks on', () => import('./commands/doctor.ts')],
+  verify: [
+    'Hold an .onnx on every device to what it means, certify it',
+    () => import('./commands/verify.ts'),
+  ],
   lab: ['Measure bias and variance of gradient estimators', () => import('./commands/lab.ts')],
   demo: ['Train, export and judge a network on handwritten digits', () => import('./commands/demo.ts')],
 };
@@ -32,9 +39,7 @@ const inOneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' '
  */
 export async function runProgram(args: readonly string[]): Promise<number> {
   const program = new Command('bitspike')
-    .description(
-      'Trains binary and spiking Bayesian neural networks, exports them as ONNX at one bit per weight, runs them.',
-    )
+    .description('Trains binary and spiking Bayesian networks, exports and runs them as ONNX.')
     .version(version, '-V, --version', 'Print the version')
     .helpOption('-h, --help', 'Show this help')
     .helpCommand('help [command]', 'Show the help of a command')
@@ -45,8 +50,13 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   try {
     for (const [name, [summary, load]] of Object.entries(commands)) {
       const command = program.command(name).description(summary);
-      if (args.includes(name)) (await load()).define(command);
+      if (!args.includes(name)) continue;
+      (await load()).define(command);
+      command.option('-q, --quiet', 'Say nothing but what --json asks for, and what goes wrong');
     }
+    program.hook('preAction', (_, command) => {
+      beQuiet(command.opts<{ quiet?: true }>().quiet ?? false);
+    });
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { MonitorProgress, Progress, ValidationProgress } from '../train/index.ts';
 import { monitorText } from './monitor.ts';
-import { clock, grouped, percent, say, warn } from './output.ts';
+import { clock, grouped, isQuiet, percent, say, warn } from './output.ts';
 
 /** In milliseconds: how often a line on a terminal changes, and how often another is added elsewhere. */
 const intervals = { terminal: 100, elsewhere: 5000 };
@@ -18,6 +18,7 @@ export class ProgressLine {
   show(text: () => string): void {
     const { isTTY, columns } = this.#stream;
     const now = performance.now();
+    if (isQuiet()) return;
     if (now - this.#shown < (isTTY ? intervals.terminal : intervals.elsewhere)) return;
     this.#shown = now;
     this.#stream.write(isTTY ? `\r${text().slice(0, columns - 1)}\u001B[K` : `${text()}\n`);
@@ -25,7 +26,7 @@ export class ProgressLine {
 
   /** Clears the line for what is printed next. */
   clear(): void {
-    if (this.#stream.isTTY) this.#stream.write('\r\u001B[K');
+    if (this.#stream.isTTY && !isQuiet()) this.#stream.write('\r\u001B[K');
   }
 }
 
@@ -33,7 +34,7 @@ export class ProgressLine {
 const lossOf = ({ crossEntropy, negativeLogLikelihood }: Progress['reports']): number =>
   crossEntropy ?? negativeLogLikelihood ?? Number.NaN;
 
-/** How a training stands: `epoch 3/10   loss 0.1234   18,240 examples/s   0:42 left`. */
+/** How a training stands: `epoch 3/10   loss 0.1234   accuracy 96.10 %   18,240 examples/s   0:42 left`. */
 export function trainingText({
   epoch,
   epochs,
@@ -41,10 +42,11 @@ export function trainingText({
   examplesPerSecond,
   remainingSeconds,
 }: Progress): string {
-  const { crossEntropy: _loss, negativeLogLikelihood: _same, ...others } = reports;
+  const { crossEntropy: _loss, negativeLogLikelihood: _same, accuracy, ...others } = reports;
   return [
     `epoch ${epoch + 1}/${epochs}`,
     `loss ${lossOf(reports).toFixed(4)}`,
+    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
     ...Object.entries(others).map(([name, value]) => `${name} ${value.toPrecision(4)}`),
     `${grouped(examplesPerSecond)} examples/s`,
     `${clock(remainingSeconds)} left`,
@@ -84,13 +86,18 @@ export interface Trained<Result> {
   readonly seconds: number;
 }
 
-/** Runs a training and shows how it stands. */
+/**
+ * Runs a training and shows how it stands.
+ *
+ * @param remark something to say besides, for good, once it is known
+ */
 export async function showTraining<Result>(
   train: (
     onProgress: (progress: Progress) => void,
     onValidation: (figures: ValidationProgress) => void,
     onMonitor: (figures: MonitorProgress) => void,
   ) => Promise<Result>,
+  remark: (progress: Progress) => string | undefined = () => undefined,
 ): Promise<Trained<Result>> {
   const line = new ProgressLine();
   const started = performance.now();
@@ -101,6 +108,11 @@ export async function showTraining<Result>(
     const result = await train(
       (progress) => {
         last = progress;
+        const said = remark(progress);
+        if (said !== undefined) {
+          line.clear();
+          say(said);
+        }
         line.show(() => trainingText(progress));
       },
       (figures) => {

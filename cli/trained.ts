@@ -4,7 +4,7 @@ import { checkOptions } from '../schemas/layer.ts';
 import type { Posterior } from '../schemas/posterior.ts';
 import { type NoisyPredictionOptions, trainingOptionsSchema } from '../train/index.ts';
 import { estimatorOf } from '../train/estimators/settings.ts';
-import { posteriorProgress } from '../train/run-folder.ts';
+import { posteriorProgress } from '../train/saved-training.ts';
 import { scheduled } from '../train/schedule.ts';
 import { warn } from './output.ts';
 

@@ -19,6 +19,16 @@ function posterior(text: string): TrainingSettings['posterior'] {
   throw new InvalidArgumentError('Expected bernoulli or gaussian[:layer|channel|weight[:PRIOR]].');
 }
 
+/** A number, or `data`, `data:0.5` with the scale that currents are to have. */
+function initialGain(text: string): TrainingSettings['initialGain'] {
+  const [kind, scale, ...more] = text.split(':');
+  if (kind !== 'data') return number(text);
+  const given = scale === undefined ? kind : { kind, scale: number(scale) };
+  const { success, data } = trainingOptionsSchema.shape.initialGain.safeParse(given);
+  if (success && more.length === 0) return data;
+  throw new InvalidArgumentError('Expected a number, or data[:SCALE].');
+}
+
 const { shape } = trainingOptionsSchema;
 const oneOf =
   (names: readonly string[]) =>
@@ -56,15 +66,25 @@ const flags = {
   noise: ['span', oneOf(shape.noise.unwrap().options)],
   penalty: ['form', oneOf(shape.penalty.unwrap().options)],
   penaltyWeight: ['weight', schedule],
+  checkpointing: ['steps', (text: string) => ({ every: count(text) })],
   divergenceWeight: ['weight', schedule],
   initialSpread: ['sd', number],
-  initialGain: ['factor', number],
+  initialGain: ['factor', initialGain],
   initialBiasRho: ['rho', number],
 } as const satisfies Partial<
   Record<keyof TrainingSettings, readonly [value: string, (text: string, before: never) => unknown]>
 >;
 
 const names = Object.keys(flags) as (keyof typeof flags)[];
+
+/** Options that are false unless their flag is there. */
+const switches = ['dropLast', 'unroll'] as const satisfies readonly (keyof TrainingSettings)[];
+
+const flagOf = (name: string): string =>
+  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+const descriptionOf = (name: keyof TrainingSettings): string =>
+  shape[name].description?.replace(/\.$/, '') ?? '';
 
 /** As it is written on the command line. */
 function shown(value: unknown): string {
@@ -79,17 +99,19 @@ export function addTraining(command: Command): Command {
   const defaults = trainingOptionsSchema.parse({});
   for (const name of names) {
     const [value, parser] = flags[name] as readonly [string, (text: string, before: unknown) => unknown];
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <${value}>`;
     // The default stays out of the values: resuming must tell what was given.
     const standard = defaults[name] === undefined ? '' : ` (default: ${shown(defaults[name])})`;
-    const description = `${shape[name].description?.replace(/\.$/, '')}${standard}`;
-    command.addOption(new Option(flag, description).argParser(parser));
+    const description = `${descriptionOf(name)}${standard}`;
+    command.addOption(new Option(`${flagOf(name)} <${value}>`, description).argParser(parser));
   }
+  for (const name of switches) command.option(flagOf(name), descriptionOf(name));
   return addEstimator(command);
 }
 
 /** The options that were given. */
 export const settingsOf = (options: Readonly<Record<string, unknown>>): TrainingSettings => ({
-  ...Object.fromEntries(names.filter((name) => name in options).map((name) => [name, options[name]])),
+  ...Object.fromEntries(
+    [...names, ...switches].filter((name) => name in options).map((name) => [name, options[name]]),
+  ),
   ...estimatorSettings(options),
 });

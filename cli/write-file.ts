@@ -7,15 +7,16 @@ import { reasonOf, UserError } from '../schemas/errors.ts';
 /**
  * Writes a file so that power may fail at any instant: its name then stands for the old bytes or the new ones.
  *
+ * @param bytes all of them, or parts that follow one another
  * @throws UserError where it cannot be written; nothing of it is then left
  */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeWhole(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
   await checkTarget(path);
   const temporary = join(dirname(path), `.${basename(path)}.tmp-${randomBytes(4).toString('hex')}`);
   try {
     const handle = await open(temporary, 'wx');
     try {
-      await handle.writeFile(bytes);
+      for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await handle.writeFile(part);
       await handle.sync();
     } finally {
       await handle.close();
@@ -39,3 +40,10 @@ export async function checkTarget(path: string): Promise<void> {
     );
   }
 }
+
+/** Whether something has the name. */
+export const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

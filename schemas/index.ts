@@ -1,4 +1,5 @@
 /** Describing networks: `import { defineModel, dense, binary, readout } from 'bitspike'`. */
+export { type Certificate, certificateJsonSchema, parseCertificate } from './certificate.ts';
 export {
   encode,
   type Encoded,

@@ -119,7 +119,7 @@ describe('models and options', () => {
       `model.json: model layer 0: unknown kind "lstm"; expected one of `,
     );
     expect(await lineOfModel(modelJson({ kind: 'dense', units: 10, bias: false }))).toContain(
-      `model.json: model layer 0 (dense): unknown option 'bias' (known: units)`,
+      `model.json: model layer 0 (dense): unknown option 'bias' (known: units`,
     );
     expect(await lineOfModel(modelJson({ kind: 'dense', units: 3 }))).toContain('has 10 classes');
     expect(await lineOfModel('{')).toContain('model.json: is not sound JSON');
@@ -135,7 +135,7 @@ describe('models and options', () => {
 
   test('a loss that is no number', async () => {
     expect(await lineOf(1, ...train('idx:images', '--learning-rate', '1e30'))).toMatch(
-      /train: the crossEntropy became NaN at step \d+ \(epoch 1\); lower the learning rate/,
+      /train: the crossEntropy became NaN at step \d+ \(epoch 1\): .* layer \d .*; lower the learning rate, which is/,
     );
   });
 });

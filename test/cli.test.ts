@@ -47,7 +47,11 @@ describe('from images to answers', () => {
     expect(jsonOf(ended)['monitored']).toHaveLength(12);
     const rows = /epoch 12\/12, step 180 .*\n(.*)\n(.*)\n(.*)\n/.exec(ended.stdout)!.slice(1);
     expect(rows.map((row) => row.split(' ')[0])).toEqual(['1.binary', '3.binary', '4.dense']);
-    expect(readdirSync(join(folder, 'run')).sort()).toEqual(['checkpoint-000165', 'checkpoint-000180']);
+    expect(readdirSync(join(folder, 'run')).sort()).toEqual([
+      'checkpoint-000165',
+      'checkpoint-000180',
+      'history.jsonl',
+    ]);
   });
 
   test('train without looking, or more often', async () => {

@@ -19,7 +19,7 @@ import {
   type TrainingSettings,
   trainingOptionsSchema,
 } from '../train/index.ts';
-import type { TrainingState } from '../train/loop.ts';
+import type { TrainingState } from '../train/progress.ts';
 import { lineOf } from './support/error-line.ts';
 import { relativeDifference } from './support/numbers.ts';
 import { networkFor, noiseData } from './support/data.ts';

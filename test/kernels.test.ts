@@ -26,6 +26,10 @@ const feeds: Shapes = {
   plane: [2, 5, 4, 3],
   filter: [3, 2, 3, 4],
   point: [1, 1, 3, 2],
+  deepPlane: [2, 4, 5, 9],
+  broadFilter: [3, 2, 9, 33],
+  deepFilter: [2, 3, 9, 12],
+  broadPoint: [1, 1, 9, 33],
 };
 
 type Named = Readonly<Record<string, tf.Tensor>>;
@@ -146,6 +150,19 @@ const convolutions = (
           of(x.plane as tf.Tensor4D, x[name] as tf.Tensor4D, { strides: [...strides], pad }),
     ),
   ),
+  // Filters and channels so many that another form of the product is the fastest.
+  ...windows.flatMap(({ strides, pad }) =>
+    ['broadFilter', 'deepFilter', 'broadPoint'].map(
+      (name): Case =>
+        (x) =>
+          of(x.deepPlane as tf.Tensor4D, x[name] as tf.Tensor4D, { strides: [...strides], pad }),
+    ),
+  ),
+  ({ deepPlane, broadFilter }) =>
+    of(tf.mul(deepPlane!, -3) as tf.Tensor4D, tf.mul(broadFilter!, 2) as tf.Tensor4D, {
+      strides: [1, 1],
+      pad: 'same',
+    }),
   ({ plane, filter }) =>
     of(tf.mul(plane!, -3) as tf.Tensor4D, tf.mul(filter!, 2) as tf.Tensor4D, {
       strides: [1, 1],

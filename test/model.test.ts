@@ -85,7 +85,7 @@ describe('a network that is wrong is refused in one line', () => {
 
   test('an option that does not exist, or of the wrong type', async () => {
     expect(await lineOfLayers({ kind: 'dense', units: 3, bias: true })).toBe(
-      "model layer 0 (dense): unknown option 'bias' (known: units)",
+      "model layer 0 (dense): unknown option 'bias' (known: units, perStep)",
     );
     expect(await lineOfLayers(dense({ units: 3 }), { kind: 'binary', threshold: 'high' }, readout())).toMatch(
       /^model layer 1 \(binary\): threshold: .*expected number/,

@@ -10,7 +10,8 @@ import { Loop } from '../train/loop.ts';
 import { gaussianLoss } from '../train/objective.ts';
 import { trainingOptionsSchema } from '../train/options.ts';
 import type { StepFunction } from '../train/step.ts';
-import { batchesOf, startingState, stepOf } from '../train/train.ts';
+import { startingState } from '../train/start.ts';
+import { batchesOf, stepOf } from '../train/train.ts';
 import { networkFor, patternData } from './support/data.ts';
 import { lineOf } from './support/error-line.ts';
 import { gaussians, numberOf, relativeDifference, slopesOf } from './support/numbers.ts';
@@ -39,7 +40,9 @@ async function feedsOf(settings: TrainingSettings): Promise<{ step: StepFunction
     state: async () => start.tensors,
     close: async () => {},
   };
-  await new Loop({ options, data, batches: batchesOf(model, data, options), step, prepared, start }).run({});
+  const batches = batchesOf(model, data, options);
+  const openMonitor = () => Promise.reject(new Error('every step is sound'));
+  await new Loop({ options, data, batches, step, prepared, start, openMonitor }).run({});
   return { step, fed };
 }
 

@@ -20,7 +20,7 @@ import { type OptimiserOptions, optimiserOf, optimiserSchema } from '../train/op
 import { applyGradients, type Update } from '../train/optimisers/update.ts';
 import type { RateGroup } from '../train/rates.ts';
 import { scalarNames, type StepFunction } from '../train/step.ts';
-import { initialState, startingState } from '../train/train.ts';
+import { initialState, startingState } from '../train/start.ts';
 import { networkFor, noiseData } from './support/data.ts';
 import { lineOf } from './support/error-line.ts';
 import { gaussians, relativeDifference } from './support/numbers.ts';
@@ -318,11 +318,11 @@ describe('a training', () => {
       onProgress: (progress: { reports: object }) => reports.push({ ...progress.reports }),
     };
     await train(model, data, { ...watched, clipNorm: 0.01 });
-    expect(Object.keys(reports[0]!)).toEqual(['crossEntropy', 'gradientNorm']);
+    expect(Object.keys(reports[0]!)).toEqual(['crossEntropy', 'accuracy', 'gradientNorm']);
     expect(reports[0]!.gradientNorm).toBeGreaterThan(0.01);
     reports.length = 0;
     await train(model, data, watched);
-    expect(Object.keys(reports[0]!)).toEqual(['crossEntropy']);
+    expect(Object.keys(reports[0]!)).toEqual(['crossEntropy', 'accuracy']);
   });
 
   test('whose optimiser was described in an older way is refused in one line', async () => {

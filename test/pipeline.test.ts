@@ -92,7 +92,7 @@ const orderOf = (count: number, epoch: number, seed: number): Uint32Array =>
 describe('a batch', () => {
   it('holds images in the order of the epoch, each byte × scale, and their classes', async () => {
     const source = opened(openBatches(images, { batchSize: 8, seed: 5 }));
-    expect(source).toMatchObject({ steps: 1, shape: [4, 4], classes: 4, count: 50, batches: 6 });
+    expect(source).toMatchObject({ steps: 1, shape: [4, 4], classes: 4, count: 50, batches: 7 });
     for (const [epoch, index] of [
       [0, 0],
       [2, 5],
@@ -134,6 +134,28 @@ describe('a batch', () => {
     expect(targets).toEqual([0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1]);
   });
 
+  it.each([0, 2])(
+    'is smaller at the end of an epoch, and filled up with its own, with %i workers',
+    async (workers) => {
+      const settings = { batchSize: 5, seed: 1, shuffle: false, copies: 2, workers } as const;
+      const source = opened(openBatches(sequences, settings));
+      expect([source.batches, ...[0, 1, 2].map((index) => source.examplesIn(index))]).toEqual([3, 5, 5, 2]);
+      const { inputs, targets } = await batchOf(source, 0, 2, 10);
+      // Examples 10 and 11 begin at bytes 60 and 66.
+      const rows = [0, 1, 0, 1, 0, 0, 1, 0, 1, 0];
+      expect(inputs.map((value) => value * 2)).toEqual(
+        [0, 2, 4].flatMap((step) => rows.flatMap((row) => [60 + 6 * row + step, 61 + 6 * row + step])),
+      );
+      expect(targets).toEqual(rows.flatMap((row) => (row === 0 ? [0, 0, 1, 0] : [0, 0, 0, 1])));
+    },
+  );
+
+  it('is left out where it would be smaller, where asked to', async () => {
+    const source = opened(openBatches(sequences, { batchSize: 5, seed: 1, dropLast: true }));
+    expect([source.batches, source.examplesIn(1)]).toEqual([2, 5]);
+    await expect(batchOf(source, 0, 2, 5)).rejects.toThrow('an epoch has 2');
+  });
+
   it('smooths labels, where asked to', async () => {
     const source = opened(openBatches(sequences, { batchSize: 1, seed: 1, shuffle: false, smoothing: 0.5 }));
     expect((await batchOf(source, 0, 2, 1)).targets).toEqual([0.125, 0.125, 0.625, 0.125]);
@@ -156,7 +178,7 @@ describe('a batch', () => {
   it('holds frames of events', async () => {
     const encoder = timeFrames({ steps: 4, duration: 0.75 });
     const source = opened(openBatches(sounds, { batchSize: 5, seed: 5, encoder }));
-    expect(source).toMatchObject({ steps: 4, shape: [6], classes: 3, count: 23, batches: 4 });
+    expect(source).toMatchObject({ steps: 4, shape: [6], classes: 3, count: 23, batches: 5 });
     const examples = orderOf(23, 1, 5);
     const expected = new Float32Array(4 * 5 * 6);
     for (let row = 0; row < 5; row++) {
@@ -337,12 +359,12 @@ describe('errors', () => {
 
   it.each([0, 2])('refuse batches that there are not, with %i workers', async (workers) => {
     const source = opened(openBatches(images, { batchSize: 8, seed: 3, workers }));
-    await expect(source.fill(0, 6, inputs, targets)).rejects.toThrow(
-      'no batch 6 in epoch 0 of patterns: an epoch has 6',
+    await expect(source.fill(0, 7, inputs, targets)).rejects.toThrow(
+      'no batch 7 in epoch 0 of patterns: an epoch has 7',
     );
     await expect(source.fill(-1, 0, inputs, targets)).rejects.toThrow(RangeError);
     await expect(source.fill(0, 0, targets, inputs)).rejects.toThrow('hold 32 and 128; expected 128 and 32');
-    await source.fill(0, 5, inputs, targets);
+    await source.fill(0, 6, inputs, targets);
   });
 
   it('refuse a batch asked for before the last was there', async () => {

@@ -256,7 +256,7 @@ describe('a traced step is the step of tfjs', () => {
     const feeds = randomFeeds(step, 11);
     const expected = await runEagerly(step, state, feeds);
     const wanted = {
-      reports: ['loss', 'crossEntropy', 'divergence', 'penalty'],
+      reports: ['loss', 'crossEntropy', 'accuracy', 'divergence', 'penalty'],
       gradients: true,
       state: true,
     };

@@ -19,7 +19,7 @@ import {
   writtenRecipe,
 } from '../train/index.ts';
 import { initialPosterior } from '../train/posterior.ts';
-import { editDistance } from '../train/recipes/nearest.ts';
+import { editDistance } from '../schemas/nearest.ts';
 import { filesIn, writeImages } from './support/cli.ts';
 import { lineOf } from './support/error-line.ts';
 import { freshFolder } from './support/folder.ts';
@@ -92,7 +92,7 @@ describe('networks', () => {
     ['shd', 700 * 256 + 256 ** 2 + 2 * 256 ** 2 + 256 * 20],
     ['shd-small', 700 * 256 + 256 ** 2 + 2 * 256 ** 2 + 256 * 20],
     ['dvs-gesture', 576 + 6 * 9216 + 18_432 + 5 * 36_864 + 73_728 + 5 * 147_456 + 128 * 11],
-    ['dvs-gesture-small', 144 + 2 * 576 + 1152 + 2304 + 4608 + 9216 + 32 * 11],
+    ['dvs-gesture-small', 9 * (2 * 24 + 24 * 48 + 48 * 96) + 4 * 4 * 96 * 11],
     [
       'cifar10-binary',
       1728 + 6 * 36_864 + 73_728 + 5 * 147_456 + 294_912 + 5 * 589_824 + 1_179_648 + 5 * 2_359_296 + 5120,
@@ -120,11 +120,15 @@ describe('networks', () => {
     }
   });
 
-  test('25, 19 and 7 convolutions; at a widening they halve the plane', () => {
+  test('25, 19 and 3 convolutions; at a widening they halve the plane', () => {
     expect(kindsOf('cifar10-binary', 'conv2d')).toHaveLength(25);
     expect(kindsOf('cifar10-small', 'conv2d')).toHaveLength(25);
     expect(kindsOf('dvs-gesture', 'conv2d')).toHaveLength(19);
-    expect(kindsOf('dvs-gesture-small', 'conv2d')).toHaveLength(7);
+    expect(kindsOf('dvs-gesture-small', 'conv2d').map(({ output }) => output.join())).toEqual([
+      '16,16,24',
+      '8,8,48',
+      '4,4,96',
+    ]);
     expect(kindsOf('cifar10-binary', 'residual').map(({ output }) => output.join())).toEqual([
       ...Array(3).fill('32,32,64'),
       ...Array(3).fill('16,16,128'),
@@ -138,7 +142,13 @@ describe('networks', () => {
     const options = trainingOptionsSchema.parse(training);
     const learned = initialPosterior(
       recipeModel(recipeNamed('shd')),
-      { spread: 9, gain: options.initialGain, biasRho: options.initialBiasRho, inputPower: 7, seed: 1 },
+      {
+        spread: 9,
+        gain: options.initialGain as number,
+        biasRho: options.initialBiasRho,
+        inputPower: 7,
+        seed: 1,
+      },
       options.posterior,
     );
     const limit = 1 / Math.sqrt(700 + 255);
@@ -148,6 +158,9 @@ describe('networks', () => {
     expect(largest).toBeGreaterThan(0.999 * limit);
     const [rho = 0] = learned['0.recurrent.weight.rho']!.data;
     expect(Math.log1p(Math.exp(rho))).toBeCloseTo(0.5 * limit, 8);
+    // One pair per time step.
+    expect(learned['0.recurrent.gain.value']!.shape).toEqual([100, 256]);
+    expect(learned['0.recurrent.bias.value']!.shape).toEqual([100, 256]);
     expect(new Set(learned['0.recurrent.gain.value']!.data)).toEqual(new Set([1]));
     expect(new Set(learned['0.recurrent.bias.value']!.data)).toEqual(new Set([0]));
     expect(new Set(learned['0.recurrent.bias.rho']!.data)).toEqual(new Set([-2]));

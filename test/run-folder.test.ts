@@ -55,7 +55,7 @@ async function trainAndStop(folder: string, step: number): Promise<void> {
 describe('stopping and going on', () => {
   test('a checkpoint at the end of every epoch', async () => {
     const posterior = await trainInFolder(run, model, data, options);
-    expect(readdirSync(run).sort()).toEqual(['checkpoint-000006', 'checkpoint-000012']);
+    expect(readdirSync(run).sort()).toEqual(['checkpoint-000006', 'checkpoint-000012', 'history.jsonl']);
     expect(await loadPosterior(run)).toEqual(posterior);
     expect(posterior).toEqual(await train(model, data, options));
   });

@@ -37,7 +37,7 @@ const outputsOf = (x: Tensors, options: ProductOptions): tf.Tensor[] =>
     constants: [x.weight!, x.scale!],
     initial: [tf.zeros([BATCH, UNITS]), tf.zeros([BATCH, UNITS])],
     sequences: [x.input!, x.other!, tf.mul(tf.ones([TIMES, BATCH, INPUTS]), 0.5)],
-  });
+  }).outputs;
 
 function weighed(x: Tensors, options: ProductOptions): tf.Tensor {
   const [first, second] = outputsOf(x, options);

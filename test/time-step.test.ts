@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 import {
   adaptiveLif,
   binary,
+  conv2d,
   cubaLif,
   defineModel,
   dense,
+  flatten,
   integrateAndFire,
   leakyIntegrator,
   lif,
@@ -86,6 +88,56 @@ const networks: readonly (readonly [string, ModelDefinition, Choices])[] = [
       ],
     },
     { penalty: 'membrane' },
+  ],
+  [
+    'gains and biases of every step',
+    {
+      input,
+      steps: 4,
+      layers: [
+        dense({ units: 6, perStep: true }),
+        lif({ threshold: 0.3 }),
+        recurrent({ units: 5, perStep: true }),
+        dense({ units: 4, perStep: true }),
+        binary(),
+        dense({ units: 3, perStep: true }),
+        readout(),
+      ],
+    },
+    { penalty: 'bias', divergence: true },
+  ],
+  [
+    'gains and biases of every step, convolutions of Gaussian weights',
+    {
+      input: [4, 3, 2],
+      steps: 3,
+      layers: [
+        conv2d({ filters: 3, size: 3, perStep: true }),
+        lif({ threshold: 0.3 }),
+        conv2d({ filters: 2, size: 2, perStep: true }),
+        binary(),
+        flatten(),
+        recurrent({ units: 4, perStep: true, neuron: lif({ threshold: 0.3 }) }),
+        dense({ units: 3, perStep: true }),
+        readout(),
+      ],
+    },
+    { posterior: gaussian, penalty: 'membrane' },
+  ],
+  [
+    'gains and biases of every step, one draw of the weights for a sequence',
+    {
+      input,
+      steps: 4,
+      layers: [
+        dense({ units: 6, perStep: true }),
+        lif({ threshold: 0.3 }),
+        recurrent({ units: 5, perStep: true }),
+        dense({ units: 3, perStep: true }),
+        readout(),
+      ],
+    },
+    { noise: 'sequence' },
   ],
   [
     'one draw of the weights for a sequence',

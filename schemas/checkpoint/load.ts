@@ -94,6 +94,9 @@ export interface CheckpointFolder {
   readonly path: string;
 }
 
+/** Whether a folder has the name of a checkpoint rather than of a run. */
+export const isCheckpoint = (path: string): boolean => stepOf(basename(resolve(path))) !== undefined;
+
 /** As `listCheckpoints`, with errors as the system gives them. */
 export async function findCheckpoints(run: string): Promise<CheckpointFolder[]> {
   const entries = await readdir(run, { withFileTypes: true });
@@ -122,11 +125,12 @@ export async function listCheckpoints(run: string): Promise<CheckpointFolder[]> 
 /**
  * Reads the newest sound checkpoint of a run, passing over damaged ones with a warning.
  *
- * @param run the folder given to `saveCheckpoint`.
+ * @param run the folder given to `saveCheckpoint`, or one checkpoint in it, such as `run/checkpoint-000468`.
  * @throws UserError where there is none, or where the newest is of a version unknown here.
  */
 export async function loadCheckpoint(run: string, options: LoadOptions = {}): Promise<Checkpoint> {
   const { warn = (line) => process.emitWarning(line) } = options;
+  if (isCheckpoint(run)) return readCheckpoint(run);
   const found = await listCheckpoints(run);
   if (found.length === 0) {
     throw new UserError(

@@ -24,6 +24,31 @@ const generator = z
   .refine((words) => words.some(Boolean), 'expected one not 0')
   .readonly();
 
+/** How a network was judged. */
+export const validationFiguresSchema = z.strictObject({
+  loss: z.number(),
+  accuracy: z.number().exactOptional(),
+  rootMeanSquareError: z.number().exactOptional(),
+});
+
+/** What was seen of a step of training, layer by layer. */
+export const layerFiguresSchema = z
+  .array(
+    z.strictObject({
+      layer: z.string(),
+      firing: z
+        .strictObject({
+          rate: z.number(),
+          silent: z.number(),
+          saturated: z.number(),
+          distance: z.number(),
+        })
+        .exactOptional(),
+      gradients: z.record(z.string(), z.number()).exactOptional(),
+    }),
+  )
+  .readonly();
+
 const trainingSchema = z.strictObject({
   options: z.record(z.string(), z.unknown()),
   data: z.strictObject({ examples: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
@@ -31,40 +56,15 @@ const trainingSchema = z.strictObject({
   /** The four generators that draw the noise side by side. */
   noise: z.tuple([generator, generator, generator, generator]).readonly(),
   /** What the network was judged to be after each epoch. */
-  history: z
-    .array(
-      z.strictObject({
-        loss: z.number(),
-        accuracy: z.number().exactOptional(),
-        rootMeanSquareError: z.number().exactOptional(),
-      }),
-    )
-    .readonly()
-    .exactOptional(),
+  history: z.array(validationFiguresSchema).readonly().exactOptional(),
   /** What was seen of the last step of each epoch, layer by layer. */
   monitored: z
-    .array(
-      z.strictObject({
-        step: z.int().positive(),
-        layers: z
-          .array(
-            z.strictObject({
-              layer: z.string(),
-              firing: z
-                .strictObject({
-                  rate: z.number(),
-                  silent: z.number(),
-                  saturated: z.number(),
-                  distance: z.number(),
-                })
-                .exactOptional(),
-              gradients: z.record(z.string(), z.number()).exactOptional(),
-            }),
-          )
-          .readonly(),
-      }),
-    )
+    .array(z.strictObject({ step: z.int().positive(), layers: layerFiguresSchema }))
     .readonly()
+    .exactOptional(),
+  /** Inside an epoch: its steps up to now, and the sums of their reports. */
+  totals: z
+    .strictObject({ steps: z.int().positive(), sums: z.record(z.string(), z.number()) })
     .exactOptional(),
 });
 

@@ -9,6 +9,8 @@ import { checkpointName, isAbandoned, temporaryPath } from './names.ts';
 export interface SaveOptions {
   /** How many checkpoints of the run stay, the new one included; 2 unless given. */
   readonly keep?: number;
+  /** Steps whose checkpoints stay besides, such as that of the best epoch. */
+  readonly spare?: readonly number[];
   /** Told in one line of what could not be cleared away; `process.emitWarning` unless given. */
   readonly warn?: (line: string) => void;
 }
@@ -113,7 +115,7 @@ export async function saveCheckpoint(
   files: Readonly<Record<string, Uint8Array>>,
   options: SaveOptions = {},
 ): Promise<string> {
-  const { keep = 2, warn = (line) => process.emitWarning(line) } = options;
+  const { keep = 2, spare = [], warn = (line) => process.emitWarning(line) } = options;
   checkArguments(step, files, keep);
   const manifest = encodeManifest(step, files);
   const size = Object.values(files).reduce((total, { length }) => total + length, manifest.length);
@@ -147,7 +149,8 @@ export async function saveCheckpoint(
   // Only now is the new one safe, and an old one of no further use.
   await attempt(async () => {
     const old = (await findCheckpoints(run)).slice(keep);
-    for (const found of old) await attempt(() => removeCheckpoint(run, found));
+    for (const found of old.filter(({ step }) => !spare.includes(step)))
+      await attempt(() => removeCheckpoint(run, found));
   });
   return path;
 }

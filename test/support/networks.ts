@@ -30,7 +30,7 @@ const realFor = (role: ParameterRole, random: Random): number => {
 export function randomMember(model: Model, seed: number): Member {
   const random = Random.fromSeed(seed, 'member');
   const member: Record<string, FrozenTensor> = {};
-  for (const [name, { role, shape, noSelfConnection }] of Object.entries(parametersOf(model))) {
+  for (const [name, { role, shape, perStep, noSelfConnection }] of Object.entries(parametersOf(model))) {
     const size = shape.reduce((product, length) => product * length, 1);
     member[name] =
       role === 'weight'
@@ -42,7 +42,12 @@ export function randomMember(model: Model, seed: number): Member {
               return noSelfConnection && index % ((shape[0] as number) + 1) === 0 ? 0 : sign;
             }),
           }
-        : { values: 'real', shape, data: Float32Array.from({ length: size }, () => realFor(role, random)) };
+        : {
+            values: 'real',
+            shape,
+            data: Float32Array.from({ length: size }, () => realFor(role, random)),
+            ...(perStep && { perStep }),
+          };
   }
   return member;
 }

@@ -21,7 +21,7 @@ import {
   type StepOptions,
   type Tensors,
 } from '../../train/step.ts';
-import { initialState } from '../../train/train.ts';
+import { initialState } from '../../train/start.ts';
 import { gaussians } from './numbers.ts';
 
 /** 7-6-5-4, small enough to compute in no time. */
@@ -40,7 +40,16 @@ export const smallModel = defineModel({
 export type Choices = Partial<
   Pick<
     StepOptions,
-    'estimator' | 'divergence' | 'penalty' | 'posterior' | 'cooling' | 'annealing' | 'clipNorm' | 'noise'
+    | 'estimator'
+    | 'divergence'
+    | 'penalty'
+    | 'posterior'
+    | 'cooling'
+    | 'annealing'
+    | 'clipNorm'
+    | 'noise'
+    | 'checkpointEvery'
+    | 'unroll'
   >
 >;
 

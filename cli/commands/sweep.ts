@@ -1,0 +1,182 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { UserError } from '../../schemas/errors.ts';
+import type { Model } from '../../schemas/model.ts';
+import type { TrainingData } from '../../train/index.ts';
+import { dataText, openTrainingData } from '../data.ts';
+import { Interrupted, interruptible } from '../interrupt.ts';
+import { addJson, choice, count, counts, whole } from '../options.ts';
+import { facts, grouped, percent, say, sayJson, table, warn } from '../output.ts';
+import { ProgressLine, trainingText } from '../progress.ts';
+import {
+  checkJobs,
+  figureOf,
+  type Job,
+  keepPlan,
+  merit,
+  type Metric,
+  type Outcome,
+  runJob,
+} from '../sweep/jobs.ts';
+import { grid, random, readSpace } from '../sweep/read-space.ts';
+import { type Choice, choicesOf, settingsWith } from '../sweep/space.ts';
+import {
+  addBase,
+  addOptions,
+  describeTraining,
+  type Described,
+  givenModel,
+  networkFor,
+  type TrainFlags,
+} from '../training.ts';
+
+interface SweepFlags extends TrainFlags {
+  readonly grid?: Record<string, unknown>;
+  readonly random?: Record<string, unknown>;
+  readonly space?: string;
+  readonly runs?: number;
+  readonly draw?: number;
+  readonly metric?: Metric;
+}
+
+export function define(command: Command): void {
+  addBase(command)
+    .option('--grid <option=values>', 'Values to try, such as learningRate=0.01,0.02; again for more', grid)
+    .option(
+      '--random <option=range>',
+      'A range or values to draw from, such as penaltyWeight=1e-7:1e-4:log',
+      random,
+    )
+    .option('--space <file>', 'The same as JSON: { "grid": …, "random": …, "runs": 20, "seed": 1 }')
+    .option('--runs <count>', 'How often to draw (default: 10)', count)
+    .option('--draw <seed>', 'Decides what is drawn (default: 1)', whole)
+    .addOption(
+      choice('--metric <name>', 'What is looked for (default: accuracy where there is one, else loss)', [
+        'loss',
+        'accuracy',
+      ]),
+    );
+  addJson(addOptions(command)).action((name: string | undefined, flags: SweepFlags) =>
+    run(command, name, flags),
+  );
+}
+
+async function run(command: Command, name: string | undefined, flags: SweepFlags): Promise<void> {
+  const described = await describeTraining(command, name, flags);
+  const { given, settings } = described;
+  const { out, json, engine, backend, threads, workers } = given;
+  const space = await readSpace(flags.space, flags);
+  const choices = choicesOf(space);
+  const data = await openTrainingData(given);
+  const jobs = await jobsOf(choices, described, data);
+  checkJobs(jobs);
+  const metric =
+    flags.metric ??
+    (settings.likelihood === undefined || settings.likelihood === 'categorical' ? 'accuracy' : 'loss');
+  await keepPlan(out, {
+    settings,
+    space,
+    model: jobs.some(({ choice }) => 'hidden' in choice) ? null : jobs[0]?.model,
+  });
+  say(
+    facts({
+      data: dataText(data),
+      sweep: `${grouped(jobs.length)} trainings, looking for ${metric}`,
+      folder: out,
+    }),
+  );
+  say();
+
+  const outcomes: Outcome[] = [];
+  const line = new ProgressLine();
+  try {
+    await interruptible(
+      async (signal) => {
+        for (const job of jobs) {
+          const title = `${job.name} of ${jobs.length}`;
+          const onProgress = (progress: Parameters<typeof trainingText>[0]): void =>
+            line.show(() => `${title}   ${trainingText(progress)}`);
+          const running = { engine, backend, threads, workers, signal, warn, onProgress };
+          const outcome = await runJob(job, data, metric, running);
+          outcomes.push(outcome);
+          line.clear();
+          say(`${title}   ${choiceText(job.choice)}   ${outcomeText(outcome, metric)}`);
+          signal.throwIfAborted();
+        }
+      },
+      () => say('stopping after this step; once more (Ctrl-C) stops at once, without saving'),
+    );
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(error.signal, `stopped, and saved in ${out}; go on with the same command`);
+  } finally {
+    line.clear();
+  }
+  const ranked = outcomes.toSorted((a, b) => merit(b.best, metric) - merit(a.best, metric));
+  say();
+  say(table(rowsOf(ranked, metric)));
+  const [best] = ranked;
+  if (best?.best)
+    say(`\nthe best is ${best.folder}; next: bitspike export ${best.folder} --out network.onnx`);
+  if (json) sayJson({ sweep: out, metric, runs: ranked, ...(best?.best && { best: best.name }) });
+  if (!best?.best)
+    throw new UserError(`${out}: every training of the sweep failed; the first: ${outcomes[0]?.failure}`);
+}
+
+async function jobsOf(
+  choices: readonly Choice[],
+  { given, settings, recipe }: Described,
+  data: TrainingData,
+): Promise<Job[]> {
+  const digits = Math.max(3, String(choices.length).length);
+  const base = await givenModel(given, data, recipe);
+  return choices.map((choice, index) => {
+    const name = String(index + 1).padStart(digits, '0');
+    return {
+      name,
+      choice,
+      folder: join(given.out, name),
+      model: modelFor(choice, data, base),
+      settings: settingsWith(settings, choice),
+    };
+  });
+}
+
+function modelFor({ hidden }: Choice, data: TrainingData, base: Model | undefined): Model {
+  if (hidden === undefined) return base ?? networkFor(data);
+  if (base)
+    throw new UserError('sweep: hidden is for a training without model and recipe; leave one of them out');
+  const list = Array.isArray(hidden) ? hidden.join() : String(hidden);
+  return networkFor(data, counts(list));
+}
+
+const valueText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+const choiceText = (choice: Choice): string =>
+  Object.entries(choice)
+    .map(([name, value]) => `${name} ${valueText(value)}`)
+    .join('   ');
+
+function figureText(outcome: Outcome, metric: Metric): string {
+  const figure = outcome.best && figureOf(outcome.best, metric);
+  if (figure === undefined) return '–';
+  return metric === 'accuracy' ? percent(figure) : figure.toFixed(4);
+}
+
+const outcomeText = (outcome: Outcome, metric: Metric): string =>
+  outcome.failure ?? `${metric} ${figureText(outcome, metric)}`;
+
+function rowsOf(outcomes: readonly Outcome[], metric: Metric): string[][] {
+  const names = [...new Set(outcomes.flatMap(({ choice }) => Object.keys(choice)))];
+  const judged = outcomes.some(({ best }) => best?.validation) ? 'validation ' : '';
+  const metrics: Metric[] = metric === 'accuracy' ? ['accuracy', 'loss'] : ['loss'];
+  return [
+    ['run', ...names, ...metrics.map((each) => `${judged}${each}`), 'epoch'],
+    ...outcomes.map((outcome) => [
+      outcome.name,
+      ...names.map((name) => valueText(outcome.choice[name] ?? '')),
+      ...metrics.map((each) => figureText(outcome, each)),
+      outcome.best ? String(outcome.best.epoch + 1) : 'failed',
+    ]),
+  ];
+}

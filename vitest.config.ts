@@ -15,6 +15,7 @@ export default defineConfig({
     alias: [
       { find: /^bitspike$/, replacement: source('./schemas/index.ts') },
       { find: /^bitspike\/checkpoint$/, replacement: source('./schemas/checkpoint/index.ts') },
+      { find: /^bitspike\/serve$/, replacement: source('./runtime/serve/index.ts') },
       { find: /^bitspike\/(train|export|runtime)$/, replacement: `${source('.')}/$1/index.ts` },
     ],
   },

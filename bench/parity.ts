@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { compareOutputs, type LoadOptions, load, type Output } from '../runtime/index.ts';
 import { startChromium } from './browser/chromium.ts';
 import { type Lab, openLab, runInPage } from './browser/lab.ts';
-import type { Findings } from './harness.ts';
+import type { Findings, Row } from './harness.ts';
 import { parityInputs, parityModels, parityNetwork } from './parity/networks.ts';
 
 interface Case {
@@ -41,8 +41,13 @@ export async function run(args: string[]): Promise<Findings> {
     const lines = [
       ['network', 'device', 'layers that differ', 'numbers compared', 'logits', 'probabilities'],
     ];
-    for (const given of cases) lines.push(...(await compare(given, devices)));
-    return { rows: [], notes: [`${count} inputs each, seed ${seed}`, ...notes], table: tableOf(lines) };
+    const rows: Row[] = [];
+    for (const given of cases) {
+      const found = await compare(given, devices);
+      lines.push(...found.lines);
+      rows.push(...found.rows);
+    }
+    return { rows, notes: [`${count} inputs each, seed ${seed}`, ...notes], table: tableOf(lines) };
   } finally {
     await lab?.close();
     if ('browser' in started) await started.browser.close();
@@ -93,12 +98,16 @@ const nameOf = ({ device, threads }: LoadOptions): string => {
   return `Chromium ${device}${threads === undefined ? detail : `, threads ${threads}`}`;
 };
 
-/** The first device is what the others are held against. */
-async function compare(given: Case, [first, ...others]: readonly Device[]): Promise<string[][]> {
+/** The first device is what the others are held against: numbers of layers that differ, of those compared. */
+async function compare(
+  given: Case,
+  [first, ...others]: readonly Device[],
+): Promise<{ readonly lines: string[][]; readonly rows: Row[] }> {
   const expected = await (first as Device).run(given);
   const { logits: _logits, probabilities: _probabilities, ...layers } = expected;
   const numbers = Object.values(layers).reduce((sum, { data }) => sum + data.length, 0);
   const lines: string[][] = [];
+  const rows: Row[] = [];
   for (const { name, run } of others) {
     const differences = new Map(
       compareOutputs(expected, await run(given)).map((found) => [found.output, found]),
@@ -109,9 +118,11 @@ async function compare(given: Case, [first, ...others]: readonly Device[]): Prom
     };
     const differing = Object.keys(layers).filter((layer) => differences.has(layer));
     const layerText = `${differing.length} of ${Object.keys(layers).length}`;
+    const count = differing.reduce((sum, layer) => sum + (differences.get(layer)?.differing ?? 0), 0);
+    rows.push({ name: given.name, peer: name, ours: count, theirs: numbers, unit: 'numbers', ratio: null });
     lines.push([given.name, name, layerText, String(numbers), largest('logits'), largest('probabilities')]);
   }
-  return lines;
+  return { lines, rows };
 }
 
 function tableOf(lines: readonly (readonly string[])[]): string {

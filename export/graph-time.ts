@@ -1,3 +1,4 @@
+import { UserError } from '../schemas/errors.ts';
 import type { Shape } from '../schemas/layer.ts';
 import { Graph, type Value } from '../schemas/onnx/index.ts';
 import type { Ops, OverTime, Scan } from '../schemas/ops.ts';
@@ -21,7 +22,7 @@ export interface TimeWriter extends Writer, Ops<Signal> {
 export function scanned(writer: TimeWriter, scan: Scan<Signal>): Signal {
   const { graph, scope, shared } = writer;
   const { time, states } = shared;
-  if (!time) throw new Error(`${scope}: a layer with a state, and no time in the graph`);
+  if (!time) throw new UserError(`export: ${scope} has a state, and the network one step; give it steps`);
   if (shared.unroll !== undefined) return unrolled(writer, scan, time, shared.unroll);
   const { input, parameters, state, step } = scan;
   const plane = planeOf(input);

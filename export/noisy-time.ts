@@ -1,3 +1,4 @@
+import { UserError } from '../schemas/errors.ts';
 import type { Shape } from '../schemas/layer.ts';
 import { Graph, type Value } from '../schemas/onnx/index.ts';
 import type { Scan } from '../schemas/ops.ts';
@@ -23,7 +24,7 @@ const formOf = (x: NoisyValue): Form => ({
 export function scanNoisy(ops: NoisyOps, scan: Scan<NoisySignal>): NoisyValue {
   const { graph, scope } = ops;
   const { time } = ops.shared;
-  if (!time) throw new Error(`${scope}: a layer with a state, and no time in the graph`);
+  if (!time) throw new UserError(`export: ${scope} has a state, and the network one step; give it steps`);
   const input = valueOf(scan.input);
   const { plane } = input;
   const { forms, draws } = planOf(ops, scan);

@@ -29,6 +29,8 @@ export interface Parameter {
   readonly fanIn: number;
   /** The value of a decay or threshold before training. */
   readonly start?: number;
+  /** Time constants of decays start between 1/spread and spread times that of `start`, drawn log-uniformly. */
+  readonly spread?: number;
   /** The first axis is time, and every step has its own part of it. */
   readonly perStep?: true;
   /** Weights [n, n] of a layer on itself: no unit feeds itself, so the diagonal is 0. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { runOracle, toOnnx } from '../export/index.ts';
+import { type Member, runOracle, toOnnx } from '../export/index.ts';
 import { openBits } from '../runtime/bits/runner.ts';
 import { load } from '../runtime/index.ts';
 import {
@@ -104,6 +104,51 @@ describe('sums of spikes', () => {
       (logits!.data as Float32Array).forEach((value, index) =>
         expect(value).toBeCloseTo(expected[index]!, 4),
       );
+    }
+  });
+});
+
+describe('real weights', () => {
+  const model = defineModel({
+    input: { type: 'uint8', shape: [7, 6, 3], scale: 1 / 255 },
+    layers: [
+      conv2d({ filters: 6, size: 3, groups: 3 }),
+      binary(),
+      conv2d({ filters: 5, size: 2 }),
+      binary(),
+      flatten(),
+      dense({ units: 19 }),
+      binary(),
+      dense({ units: 4 }),
+      readout(),
+    ],
+  });
+
+  it.each([1, 2, 3])('are multiplied as the reference interpreter does: %i', async (seed) => {
+    const network = randomNetwork(model, seed);
+    const random = Random.fromSeed(seed, 'real weights');
+    const [signs] = network.members as [Member];
+    const member = Object.fromEntries(
+      Object.entries(signs).map(([name, { shape, data, values }]) => [
+        name,
+        {
+          values: 'real' as const,
+          shape,
+          data: Float32Array.from(data, (value) =>
+            values === 'real' ? value : random.nextUniform() * 2 - 1,
+          ),
+        },
+      ]),
+    );
+    const { bytes, layers } = observable({ ...network, choice: { weights: 'real' }, members: [member] });
+    const data = randomBytes(3 * 126, seed);
+    const expected = runOracle(network, member, data);
+    for (const simd of [true, false]) {
+      const runner = await openBits(bytes, { simd }, 'real');
+      const found = runner.runNow({ input: { type: 'uint8', dims: [3, 7, 6, 3], data } }, runner.outputs);
+      for (const name of layers.flat())
+        expect(Array.from(found[name]!.data as Uint8Array)).toEqual(Array.from(expected.layers[name]!));
+      expected.logits.forEach((value, index) => expect(found.logits!.data[index]).toBeCloseTo(value, 4));
     }
   });
 });

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { toOnnx } from '../export/index.ts';
 import { describe as describeModel } from '../schemas/description.ts';
-import { defineModel, type ModelDefinition } from '../schemas/index.ts';
+import {
+  binary,
+  conv2d,
+  defineModel,
+  dense,
+  globalAveragePool,
+  type ModelDefinition,
+  readout,
+  residual,
+} from '../schemas/index.ts';
 import { sizeOf } from '../schemas/layer.ts';
 import { type Model, parametersOf, stepsOf } from '../schemas/model.ts';
 import {
@@ -35,9 +44,30 @@ async function answers(bytes: Uint8Array, where: (typeof places)[number]) {
   return found;
 }
 
+const pair = (filters: number, stride = 1) => [
+  conv2d({ filters, size: 3, stride }),
+  binary(),
+  conv2d({ filters, size: 3 }),
+  binary({ threshold: 0.3 }),
+];
+
 const small: Readonly<Record<string, ModelDefinition>> = {
-  'bytes through dense layers': recipeModel(recipes.digits!),
-  'bytes through residual blocks': recipeModel(recipes['cifar10-small']!),
+  'bytes through dense layers': {
+    input: { type: 'uint8', shape: [30], scale: 1 / 255 },
+    layers: [dense({ units: 16 }), binary(), dense({ units: 16 }), binary(), dense({ units: 4 }), readout()],
+  },
+  'bytes through residual blocks': {
+    input: { type: 'uint8', shape: [8, 8, 3], scale: 1 / 255 },
+    layers: [
+      conv2d({ filters: 8, size: 3 }),
+      binary(),
+      residual({ layers: pair(8) }),
+      residual({ layers: pair(16, 2) }),
+      globalAveragePool(),
+      dense({ units: 4 }),
+      readout(),
+    ],
+  },
   ...timeNetworks,
 };
 

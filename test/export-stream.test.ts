@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { runOracle, toOnnx } from '../export/index.ts';
 import { describe as describeModel } from '../schemas/description.ts';
-import { binary, defineModel, dense, readout } from '../schemas/index.ts';
+import { binary, defineModel, dense, lif, readout } from '../schemas/index.ts';
 import { sizeOf } from '../schemas/layer.ts';
 import { stepsOf } from '../schemas/model.ts';
 import { type Model as OnnxModel, readModel, type Value, writeModel } from '../schemas/onnx/index.ts';
@@ -133,12 +133,12 @@ test('names its states, of members by member', () => {
   });
 });
 
-test('refuses a network without time', async () => {
-  const model = defineModel({
-    input: [4],
-    layers: [dense({ units: 2 }), binary(), dense({ units: 2 }), readout()],
-  });
+test('refuses a network without time, and a layer with a state in it', async () => {
+  const layers = [dense({ units: 2 }), binary(), dense({ units: 2 }), readout()];
+  const model = defineModel({ input: [4], layers });
   expect(await lineOf(() => toOnnx(randomNetwork(model, 1), { form: 'stream' }))).toContain(
     'export: the network has one step',
   );
+  const spiking = defineModel({ input: [4], layers: [dense({ units: 2 }), lif(), ...layers.slice(2)] });
+  expect(await lineOf(() => toOnnx(randomNetwork(spiking, 1)))).toContain('export: 1.lif has a state');
 });

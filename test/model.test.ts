@@ -77,7 +77,7 @@ const lineOfInput = (input: unknown): Promise<string> => lineOfModel({ input, la
 describe('a network that is wrong is refused in one line', () => {
   test('an unknown kind', async () => {
     expect(await lineOfLayers({ kind: 'conv', units: 3 })).toBe(
-      'model layer 0: unknown kind "conv"; expected one of normalise, dense, conv2d, recurrent, binary, if, lif, adaptiveLif, cubaLif, leakyIntegrator, averagePool, maxPool, globalAveragePool, flatten, residual, readout, or one of your own after registerLayer()',
+      'model layer 0: unknown kind "conv" (did you mean conv2d?); expected one of normalise, dense, conv2d, recurrent, binary, if, lif, adaptiveLif, cubaLif, leakyIntegrator, averagePool, maxPool, globalAveragePool, flatten, residual, readout, or one of your own after registerLayer()',
     );
     expect(await lineOfLayers({ kind: 'toString' })).toContain('unknown kind "toString"');
     expect(await lineOfLayers({ units: 3 })).toContain('model layer 0: unknown kind undefined');

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defineModel, dense, type GaussianScale, readout } from '../schemas/index.ts';
+import { defineModel, dense, type GaussianScale, lif, readout } from '../schemas/index.ts';
 import { learnedShapes } from '../schemas/posterior.ts';
 import { Random } from '../schemas/random.ts';
 import { registerGradients } from '../train/engine/gradients.ts';
@@ -289,5 +289,48 @@ describe('a traced step is the step of tfjs', () => {
     const expected = await runTraced(plain, smallState(), feeds, wanted);
     const actual = await runTraced(cooling, smallState(), feeds, wanted);
     expect(apart(actual.gradients, expected.gradients)).toBeLessThan(1e-6);
+  });
+});
+
+describe('decays that start apart', () => {
+  const spreading = (decaySpread: number, seed = 1) => {
+    const neuron = lif({ decay: 0.9, learnDecay: true, decaySpread });
+    const network = defineModel({
+      input: [3],
+      steps: 2,
+      layers: [dense({ units: 400 }), neuron, dense({ units: 2 }), readout()],
+    });
+    const start = initialPosterior(network, { spread: 1, biasRho: 0, inputPower: 1, seed });
+    return [...start['1.lif.decay.raw']!.data].map(softplus);
+  };
+  const around = -1 / Math.log(0.9);
+
+  test('have time constants on both sides of the one given, alike in logarithms', () => {
+    const times = spreading(4);
+    for (const time of times) {
+      expect(time).toBeGreaterThan((around / 4) * 0.9999);
+      expect(time).toBeLessThan(around * 4 * 1.0001);
+    }
+    const logs = times.map((time) => Math.log(time / around) / Math.log(4));
+    // Uniform in −1 … 1: mean 0, mean square ⅓, each within 5 standard errors.
+    const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length;
+    const square = logs.reduce((sum, log) => sum + log ** 2, 0) / logs.length;
+    expect(Math.abs(mean)).toBeLessThan(5 * Math.sqrt(1 / 3 / 400));
+    expect(Math.abs(square - 1 / 3)).toBeLessThan(5 * Math.sqrt(4 / 45 / 400));
+  });
+
+  test('follow the seed; a spread of 1 leaves them alike', () => {
+    expect(spreading(4)).toEqual(spreading(4));
+    expect(spreading(4)).not.toEqual(spreading(4, 2));
+    for (const time of spreading(1)) expect(Math.abs(time - around)).toBeLessThan(1e-4);
+  });
+
+  test('are refused where none is learned', () => {
+    expect(() =>
+      defineModel({
+        input: [3],
+        layers: [dense({ units: 2 }), lif({ decaySpread: 2 }), dense({ units: 2 }), readout()],
+      }),
+    ).toThrow('decaySpread spreads decays that are learned; set learnDecay too, or leave it out');
   });
 });

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Parameter, type ParameterRole, sizeOf } from '../schemas/layer.ts';
 import { type Model, parametersOf } from '../schemas/model.ts';
+import { Random } from '../schemas/random.ts';
 import { type Family, type LearnedTensor, learnedShapes, rawOfDecay } from '../schemas/posterior.ts';
 import { offDiagonal } from './engine/constants.ts';
 import {
@@ -51,7 +52,7 @@ export function initialPosterior(
     if (parameter.role === 'weight') {
       family.startWeight(data, name, parameter, initial);
     } else if (parameter.role === 'decay') {
-      data.fill(rawOfDecay(parameter.start as number));
+      startDecays(data, name, parameter, initial.seed);
     } else if (parameter.role === 'threshold') {
       data.fill(parameter.start as number);
     } else if (part === 'rho') {
@@ -64,6 +65,16 @@ export function initialPosterior(
     learned[name] = { shape, data };
   }
   return learned;
+}
+
+/** Fills a tensor with what decays are learned as: time constants drawn around that of the decay they start from. */
+function startDecays(data: Float32Array, name: string, { start, spread = 1 }: Parameter, seed: number): void {
+  const random = Random.fromSeed(seed, name);
+  const timeConstant = -1 / Math.log(start as number);
+  for (let channel = 0; channel < data.length; channel++) {
+    const factor = spread ** (2 * random.nextUniform() - 1);
+    data[channel] = rawOfDecay(Math.exp(-1 / (timeConstant * factor)));
+  }
 }
 
 /**

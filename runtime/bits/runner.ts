@@ -72,6 +72,7 @@ export async function openBits(
   };
   return {
     outputs: graph.outputs,
+    notes: simd ? [] : ['bits runs without SIMD, which this engine lacks: several times slower'],
     runNow,
     run: async (feeds, outputs) => runNow(feeds, outputs),
     stepper: (feeds, outputs, carried = []) =>

@@ -13,7 +13,7 @@ export interface ServedNetwork {
   readonly classes: readonly string[];
   /** Why it computes no more; undefined while it does. */
   readonly failure: Error | undefined;
-  /** @param examples `count` of them, one after another; their memory is taken away */
+  /** @param examples `count` of them, one after another; their memory may be taken away */
   run(examples: Numbers, count: number): Promise<Outputs>;
   /** Ends it, after what it computes now. */
   close(): Promise<void>;

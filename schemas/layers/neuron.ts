@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UserError } from '../errors.ts';
 import type { Parameter, Shape } from '../layer.ts';
 
 /** Part of something that is left after one step. */
@@ -10,6 +11,10 @@ export const membraneOptions = {
   decay: decaySchema('Part of the membrane that is left after one step.').default(Math.exp(-1 / 10)),
   learnDecay: z.boolean().default(false).meta({
     description: 'Whether each channel learns its decay, from the one given.',
+  }),
+  decaySpread: z.number().min(1).default(1).meta({
+    description:
+      'Learned decays start with time constants from so many times shorter to so many times longer than the one given, drawn log-uniformly; 1 starts all alike.',
   }),
 };
 
@@ -31,16 +36,21 @@ export const firingOptions = {
 interface Learnable {
   readonly decay?: number;
   readonly learnDecay?: boolean;
+  readonly decaySpread?: number;
   readonly threshold?: number;
   readonly learnThreshold?: boolean;
 }
 
-/** The `decay` and `threshold` that a neuron learns as points. */
+/** The `decay` and `threshold` that a neuron learns as points. @throws UserError for a spread of decays that are not learned */
 export function learnedPoints(options: Learnable, input: Shape): Record<string, Parameter> {
-  const { decay, learnDecay, threshold, learnThreshold } = options;
+  const { decay, learnDecay, decaySpread = 1, threshold, learnThreshold } = options;
+  if (decaySpread > 1 && !learnDecay) {
+    throw new UserError('decaySpread spreads decays that are learned; set learnDecay too, or leave it out');
+  }
   const point = { shape: input.slice(-1), fanIn: 1 };
   return {
-    ...(learnDecay && decay !== undefined && { decay: { ...point, role: 'decay', start: decay } }),
+    ...(learnDecay &&
+      decay !== undefined && { decay: { ...point, role: 'decay', start: decay, spread: decaySpread } }),
     ...(learnThreshold &&
       threshold !== undefined && { threshold: { ...point, role: 'threshold', start: threshold } }),
   };

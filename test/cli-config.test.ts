@@ -137,12 +137,13 @@ describe('the JSON Schema', () => {
   });
 });
 
-describe('the commands', () => {
-  const data = (): string => {
-    if (!existsSync(join(base, 'images'))) writeImages(join(base, 'images'), { train: 120, t10k: 20 });
-    return `idx:${join(base, 'images')}`;
-  };
+/** Images for small trainings, written when first asked for. */
+const data = (): string => {
+  if (!existsSync(join(base, 'images'))) writeImages(join(base, 'images'), { train: 120, t10k: 20 });
+  return `idx:${join(base, 'images')}`;
+};
 
+describe('the commands', () => {
   test('init writes a file that reads as a training, and writes over none', async () => {
     mkdirSync(at('here'));
     const path = at('here', configName);

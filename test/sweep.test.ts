@@ -122,20 +122,12 @@ interface Ran {
   readonly failure?: string;
 }
 
-const sweep = (out: string, ...more: string[]): string[] => [
-  ...[
-    'sweep',
-    '--data',
-    `idx:${join(root, 'images')}`,
-    '--hidden',
-    '8',
-    '--epochs',
-    '2',
-    '--batch-size',
-    '20',
-  ],
-  ...['--threads', '1', '--out', join(root, out), '--json', ...more],
-];
+const small = '--hidden 8 --epochs 2 --batch-size 20 --threads 1'.split(' ');
+
+const sweep = (out: string, ...more: string[]): string[] =>
+  ['sweep', '--data', `idx:${join(root, 'images')}`, ...small, '--out', join(root, out), '--json'].concat(
+    more,
+  );
 
 describe('a sweep', () => {
   test('trains each choice in a folder, and ranks them', async () => {

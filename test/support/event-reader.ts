@@ -23,13 +23,15 @@ export interface ReadHistogram {
   readonly counts: readonly number[];
 }
 
+/** A number with its bits the other way round. */
+const reversed = (value: number, bits: number): number => {
+  let result = 0;
+  for (let bit = 0; bit < bits; bit++) if (value & (2 ** bit)) result += 2 ** (bits - 1 - bit);
+  return result;
+};
+
 /** CRC-32C bit by bit, most significant first, on reversed bytes: the other way round than the table. */
 function checksum(bytes: Uint8Array): number {
-  const reversed = (value: number, bits: number): number => {
-    let result = 0;
-    for (let bit = 0; bit < bits; bit++) if (value & (2 ** bit)) result += 2 ** (bits - 1 - bit);
-    return result;
-  };
   let remainder = 0xffff_ffffn;
   for (const byte of bytes) {
     remainder ^= BigInt(reversed(byte, 8)) << 24n;

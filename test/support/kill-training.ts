@@ -75,10 +75,12 @@ async function trainOrDie(
   const ended = new Promise<number | null>((resolve) => {
     child.on('close', resolve);
   });
-  let isOver = false;
-  void ended.then(() => (isOver = true));
+  const over = { is: false };
+  void ended.then(() => {
+    over.is = true;
+  });
   const taken = (): boolean => existsSync(lock) && readFileSync(lock, 'utf8') !== before;
-  while (!isOver && !taken()) await delay(2);
+  while (!over.is && !taken()) await delay(2);
   await Promise.race([delay(after), ended]);
   child.kill('SIGKILL');
   const code = await ended;

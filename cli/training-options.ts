@@ -19,14 +19,15 @@ function posterior(text: string): TrainingSettings['posterior'] {
   throw new InvalidArgumentError('Expected bernoulli or gaussian[:layer|channel|weight[:PRIOR]].');
 }
 
-/** A number, or `data`, `data:0.5` with the scale that currents are to have. */
+/** A number, or `data`, `data:0.5` with the scale that currents are to have, `data:0.5:centre` around 0. */
 function initialGain(text: string): TrainingSettings['initialGain'] {
-  const [kind, scale, ...more] = text.split(':');
+  const [kind, scale, centre, ...more] = text.split(':');
   if (kind !== 'data') return number(text);
-  const given = scale === undefined ? kind : { kind, scale: number(scale) };
+  const given =
+    scale === undefined ? kind : { kind, scale: number(scale), ...(centre === 'centre' && { centre: true }) };
   const { success, data } = trainingOptionsSchema.shape.initialGain.safeParse(given);
-  if (success && more.length === 0) return data;
-  throw new InvalidArgumentError('Expected a number, or data[:SCALE].');
+  if (success && more.length === 0 && (centre ?? 'centre') === 'centre') return data;
+  throw new InvalidArgumentError('Expected a number, or data[:SCALE[:centre]].');
 }
 
 const { shape } = trainingOptionsSchema;

@@ -81,8 +81,15 @@ async function start(
     Object.keys(learnedShapes(model, options.posterior)).map((name) => [name, tensors[name]!]),
   );
   const batches = batchesOf(model, data, options);
-  const scale = typeof options.initialGain === 'object' ? options.initialGain.scale : 1;
-  const found = await gainsFromData({ model, options, noise: 'gaussian' }, learned, batches, engine, scale);
+  const currents =
+    typeof options.initialGain === 'object' ? options.initialGain : { scale: 1, centre: false };
+  const found = await gainsFromData(
+    { model, options, noise: 'gaussian' },
+    learned,
+    batches,
+    engine,
+    currents,
+  );
   return { model, options, learned, found };
 }
 

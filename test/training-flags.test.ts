@@ -19,6 +19,7 @@ describe('flags of a training', () => {
     [['--initial-gain', '0.5'], { initialGain: 0.5 }],
     [['--initial-gain', 'data'], { initialGain: 'data' }],
     [['--initial-gain', 'data:0.5'], { initialGain: { kind: 'data', scale: 0.5 } }],
+    [['--initial-gain', 'data:0.5:centre'], { initialGain: { kind: 'data', scale: 0.5, centre: true } }],
     [[], {}],
   ])('%j', (given, expected) => {
     expect(settingsBy(...given)).toEqual(expected);
@@ -26,8 +27,8 @@ describe('flags of a training', () => {
 
   test.each([
     [['--initial-gain', 'datum'], 'Expected a number'],
-    [['--initial-gain', 'data:0'], 'Expected a number, or data[:SCALE]'],
-    [['--initial-gain', 'data:1:2'], 'Expected a number, or data[:SCALE]'],
+    [['--initial-gain', 'data:0'], 'Expected a number, or data[:SCALE[:centre]]'],
+    [['--initial-gain', 'data:1:2'], 'Expected a number, or data[:SCALE[:centre]]'],
     [['--checkpointing', 'all'], 'Expected a number'],
   ])('%j is refused', (given, expected) => {
     expect(() => settingsBy(...given)).toThrow(expected);

@@ -25,6 +25,18 @@ interface Run {
   readonly noise: Estimator['noise'];
 }
 
+/** How currents shall start. */
+export interface CurrentsFromData {
+  /** Standard deviation, in thresholds of the neurons that they drive; of 1 where those are 0 or there are none. */
+  readonly scale: number;
+  /**
+   * Whether biases take away what each channel has on average, so that it comes to 0, or to the threshold of neurons
+   * without a memory: half of those then fire (Salimans and Kingma 2016, arXiv 1602.07868). The scale is then that of
+   * what is left. Sums of many spikes, which are never negative, need it.
+   */
+  readonly centre: boolean;
+}
+
 /** So near, as a part of it, a current has to come to its scale. */
 const TOLERANCE = 0.02;
 
@@ -42,14 +54,14 @@ const MOST_RUNS = 12;
  *
  * @param learned what the posterior starts from
  * @param batches the first of the first epoch is taken
- * @param scale of the currents, in thresholds of the neurons that they drive; 1 where those are 0 or there are none
+ * @param currents how they shall start
  */
 export async function gainsFromData(
   { model, options, noise }: Run,
   learned: State,
   batches: BatchSource,
   engine: Engine,
-  scale: number,
+  { scale, centre }: CurrentsFromData,
 ): Promise<State> {
   const batchSize = options.batchSize * options.noiseSamples;
   const synapses = synapsesOf(model);
@@ -85,7 +97,7 @@ export async function gainsFromData(
       // Where spikes feed the current that makes them, a step of full length may go past the aim and back.
       let [stride, last] = [1, 0];
       for (let runs = 0; runs < MOST_RUNS; runs++) {
-        const deviation = deviationOf(place.name, found);
+        const deviation = deviationOf(place.name, found, centre);
         // What is always the same has no scale to bring to another.
         if (!(deviation > 0)) break;
         const missing = Math.log(target / deviation);
@@ -95,6 +107,16 @@ export async function gainsFromData(
         rescale(model, place, state, options, Math.exp(stride * missing));
         found = await run();
       }
+      if (!centre) continue;
+      // Only neurons that forget fire by the current of the moment.
+      const forgets = neuron && !hasState(neuron);
+      const level = forgets ? found[`${neuron.name}.threshold`]![0]! : 0;
+      shift(
+        place.name,
+        state,
+        channelsOf(place.name, found).map((mean) => level - mean),
+      );
+      found = await run();
     }
     return state;
   } finally {
@@ -107,6 +129,9 @@ interface Synapse {
   readonly place: Place;
   readonly neuron?: Place;
 }
+
+/** Whether something is carried from one time step to the next. */
+const hasState = ({ layer, spec, input }: Place): boolean => Object.keys(layer.state(spec, input)).length > 0;
 
 /** The names of the layers that have weights. */
 const weighted = (model: Model): Set<string> =>
@@ -136,9 +161,11 @@ function currentsOf(
   const { spike } = samplingEstimator(noise);
   const draws = drawsOf(model, batchSize, { noise });
   const rows = [steps * batchSize];
+  const shapes = parametersOf(model);
   const outputs: Shapes = Object.fromEntries(
     synapses.flatMap(({ place, neuron }) => [
       ...parts.map((part) => [`${place.name}.${part}`, rows] as const),
+      [`${place.name}.channels`, [...rows, shapes[`${place.name}.gain`]!.shape.at(-1)!]] as const,
       ...(neuron ? [[`${neuron.name}.threshold`, rows] as const] : []),
     ]),
   );
@@ -172,7 +199,7 @@ function currentsOf(
     const names = weighted(model);
     const after = (place: Place): void => {
       const seen = measured.splice(0);
-      const own = names.has(place.name) ? parts.map((part) => `${place.name}.${part}`) : [];
+      const own = names.has(place.name) ? [...parts, 'channels'].map((part) => `${place.name}.${part}`) : [];
       [...own, `${place.name}.threshold`].forEach((name, index) => {
         if (seen[index]) found[name] = seen[index];
       });
@@ -192,6 +219,10 @@ function meanOfUnits(x: tf.Tensor, rows: number): tf.Tensor {
   return means.shape[0] === rows ? means : tf.mul(means, tf.ones([rows]));
 }
 
+/** The mean of each channel: [rows, …plane, channels] → [rows, channels]. */
+const meanOfPlane = (x: tf.Tensor): tf.Tensor =>
+  x.rank > 2 ? tf.mean(x, [...x.shape.keys()].slice(1, -1)) : x;
+
 /** Training's arithmetic, which tells of every current before its bias. */
 function watchingOps(options: MomentsOptions): Ops<Moments> {
   const ops = momentsOps(options);
@@ -206,6 +237,7 @@ function watchingOps(options: MomentsOptions): Ops<Moments> {
           meanOfUnits(mean, rows),
           meanOfUnits(tf.square(mean), rows),
           variance ? meanOfUnits(variance, rows) : tf.zeros([rows]),
+          meanOfPlane(mean),
         );
       }
       return current;
@@ -221,12 +253,41 @@ const thresholdOf = ({ threshold, membrane }: Firing): tf.Tensor => {
 };
 
 /** √(var[mean] + E[variance]): the standard deviation of a current of which the noise is a part. */
-function deviationOf(layer: string, found: Readonly<Record<string, Float32Array>>): number {
-  const [mean, square, variance] = parts.map((part) => {
-    const rows = found[`${layer}.${part}`]!;
-    return rows.reduce((sum, value) => sum + value, 0) / rows.length;
-  }) as [number, number, number];
-  return Math.sqrt(Math.max(0, square - mean ** 2) + variance);
+function deviationOf(
+  layer: string,
+  found: Readonly<Record<string, Float32Array>>,
+  aroundChannels: boolean,
+): number {
+  const [mean, square, variance] = parts.map((part) => meanOf(found[`${layer}.${part}`]!)) as [
+    number,
+    number,
+    number,
+  ];
+  const centre = aroundChannels ? meanOf(channelsOf(layer, found).map((value) => value ** 2)) : mean ** 2;
+  return Math.sqrt(Math.max(0, square - centre) + variance);
+}
+
+const meanOf = (values: Float32Array | readonly number[]): number => {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+};
+
+/** The mean of each channel of a layer's current, over all rows. */
+function channelsOf(layer: string, found: Readonly<Record<string, Float32Array>>): number[] {
+  const values = found[`${layer}.channels`]!;
+  const rows = found[`${layer}.mean`]!.length;
+  const channels = values.length / rows;
+  const sums = new Array<number>(channels).fill(0);
+  values.forEach((value, at) => (sums[at % channels]! += value));
+  return sums.map((sum) => sum / rows);
+}
+
+/** Adds to the bias of each channel of a layer, at every step. */
+function shift(layer: string, state: Record<string, LearnedTensor>, by: readonly number[]): void {
+  const name = `${layer}.bias.value`;
+  const { shape, data } = state[name]!;
+  state[name] = { shape, data: data.map((value, at) => value + by[at % by.length]!) };
 }
 
 /** Multiplies the current of a layer by a factor. */

@@ -1,3 +1,4 @@
+import type { CurrentsFromData } from './initial-gain.ts';
 import { z } from 'zod';
 import { augmentationSchema } from './data/index.ts';
 import { estimatorSchema } from './estimators/settings.ts';
@@ -21,9 +22,12 @@ const initialGainSchema = z.union(
       scale: z.number().positive().default(1).meta({
         description: 'Standard deviation of every current, in thresholds of the neurons that it drives.',
       }),
+      centre: z.boolean().default(false).meta({
+        description: 'Whether biases take away what every channel has on average.',
+      }),
     }),
   ],
-  { error: "expected a number above 0, 'data', or { kind: 'data', scale } with a scale above 0" },
+  { error: "expected a number above 0, 'data', or { kind: 'data', scale, centre } with a scale above 0" },
 );
 
 /** What decides the result of a training, as plain data: with the same data and options come the same bits. */
@@ -175,6 +179,8 @@ export const trainingOptionsSchema = z
 export type TrainingOptions = z.output<typeof trainingOptionsSchema>;
 export type TrainingSettings = z.input<typeof trainingOptionsSchema>;
 
-/** The scale that the data are to give the currents, or none where a number multiplies the gains. */
-export const scaleFromData = (gain: TrainingOptions['initialGain']): number | undefined =>
-  typeof gain === 'number' ? undefined : gain === 'data' ? 1 : gain.scale;
+/** How the data are to have currents start, or undefined where a number multiplies the gains. */
+export function currentsFromData(gain: TrainingOptions['initialGain']): CurrentsFromData | undefined {
+  if (typeof gain === 'number') return undefined;
+  return gain === 'data' ? { scale: 1, centre: false } : gain;
+}

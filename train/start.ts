@@ -6,7 +6,7 @@ import type { Estimator } from './estimators/index.ts';
 import { gainsFromData } from './initial-gain.ts';
 import { NoiseSource } from './noise/noise-source.ts';
 import { type OptimiserOptions, optimiserOf } from './optimisers/index.ts';
-import { scaleFromData, type TrainingOptions } from './options.ts';
+import { currentsFromData, type TrainingOptions } from './options.ts';
 import { initialPosterior } from './posterior.ts';
 import type { TrainingState } from './progress.ts';
 
@@ -45,11 +45,11 @@ export async function withGains(
   { model, options, batches, noise }: Begun,
   engine: Engine,
 ): Promise<TrainingState> {
-  const scale = scaleFromData(options.initialGain);
-  if (scale === undefined) return state;
+  const currents = currentsFromData(options.initialGain);
+  if (currents === undefined) return state;
   const names = Object.keys(learnedShapes(model, options.posterior));
   const learned = Object.fromEntries(names.map((name) => [name, state.tensors[name]!]));
-  const found = await gainsFromData({ model, options, noise }, learned, batches, engine, scale);
+  const found = await gainsFromData({ model, options, noise }, learned, batches, engine, currents);
   return { ...state, tensors: { ...state.tensors, ...found } };
 }
 

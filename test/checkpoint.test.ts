@@ -395,7 +395,9 @@ describe('loading', () => {
     expect(await lineOf(() => loadCheckpoint(run))).toContain(
       `${run}: holds no checkpoint (no folder such as`,
     );
-    expect(await lineOf(() => loadCheckpoint(at(1)))).toMatch(/checkpoint-000001.*: cannot be read \(ENOTDIR/);
+    expect(await lineOf(() => loadCheckpoint(at(1)))).toMatch(
+      /checkpoint-000001.*: cannot be read \(ENOTDIR/,
+    );
   });
 });
 

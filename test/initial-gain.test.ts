@@ -97,7 +97,10 @@ async function start(
  * The standard deviations of what neurons are driven by, each over the current's own samples: its mean and a draw of its
  * noise, of other examples and other noise than the gains were set by.
  */
-async function deviations({ model, options, found }: Awaited<ReturnType<typeof start>>): Promise<number[]> {
+async function deviations(
+  { model, options, found }: Awaited<ReturnType<typeof start>>,
+  told: (samples: tf.Tensor) => number = (samples) => Math.sqrt(tf.moments(samples).variance.dataSync()[0]!),
+): Promise<number[]> {
   await tf.setBackend('cpu');
   const batches = batchesOf(model, data, options);
   const inputs = new Float32Array(stepsOf(model) * options.batchSize * sizeOf(model.input.shape));
@@ -124,7 +127,7 @@ async function deviations({ model, options, found }: Awaited<ReturnType<typeof s
       ({ current, currentDeviation }) =>
         tf.add(current, tf.mul(currentDeviation, tf.randomNormal(current.shape, 0, 1, 'float32', ++seed))),
     );
-    return measured.map((samples) => Math.sqrt(tf.moments(samples).variance.dataSync()[0]!));
+    return measured.map(told);
   });
 }
 
@@ -199,6 +202,27 @@ describe('gains from the data', () => {
       });
     },
   );
+
+  test('come with biases that bring every channel to the threshold, where asked', async () => {
+    const [, definition] = networks[0]!;
+    const channels = (samples: tf.Tensor) => {
+      const { mean, variance } = tf.moments(samples, [...samples.shape.keys()].slice(0, -1));
+      return { means: mean.dataSync(), deviation: Math.sqrt(tf.mean(variance).dataSync()[0]!) };
+    };
+    const farthest = (samples: tf.Tensor) =>
+      Math.max(...channels(samples).means.map((mean) => Math.abs(mean - 1)));
+    const left = (samples: tf.Tensor) => channels(samples).deviation;
+    const centred = await start(definition, { initialGain: { kind: 'data', scale: 1, centre: true } });
+    const plain = await start(definition, { initialGain: 'data' });
+    // The three convolutions at thresholds of 1; the noise of a mean of 4,096 places and their neighbours.
+    const [found, before] = [await deviations(centred, farthest), await deviations(plain, farthest)];
+    for (const layer of [0, 1, 2]) {
+      expect(found[layer]).toBeLessThan(0.15);
+      expect(before[layer]).toBeGreaterThan(0.5);
+    }
+    for (const deviation of (await deviations(centred, left)).slice(0, 3))
+      expect(Math.abs(deviation - 1)).toBeLessThan(0.1);
+  });
 
   test('change nothing but gains, each layer by one factor, and the σ of Gaussian weights by the same', async () => {
     const [, definition] = networks[2]!;

@@ -22,6 +22,8 @@ const model = networkFor(data, 5);
 
 type Fed = Readonly<Record<string, Float32Array>>;
 
+const openMonitor = () => Promise.reject(new Error('every step is sound'));
+
 /** What a training feeds its steps, the steps themselves left out. */
 async function feedsOf(settings: TrainingSettings): Promise<{ step: StepFunction; fed: Fed[] }> {
   const options = trainingOptionsSchema.parse(settings);
@@ -41,7 +43,6 @@ async function feedsOf(settings: TrainingSettings): Promise<{ step: StepFunction
     close: async () => {},
   };
   const batches = batchesOf(model, data, options);
-  const openMonitor = () => Promise.reject(new Error('every step is sound'));
   await new Loop({ options, data, batches, step, prepared, start, openMonitor }).run({});
   return { step, fed };
 }

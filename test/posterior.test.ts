@@ -292,17 +292,19 @@ describe('a traced step is the step of tfjs', () => {
   });
 });
 
+/** Time constants that 400 decays around 0.9 start with. */
+const spreading = (decaySpread: number, seed = 1) => {
+  const neuron = lif({ decay: 0.9, learnDecay: true, decaySpread });
+  const network = defineModel({
+    input: [3],
+    steps: 2,
+    layers: [dense({ units: 400 }), neuron, dense({ units: 2 }), readout()],
+  });
+  const start = initialPosterior(network, { spread: 1, biasRho: 0, inputPower: 1, seed });
+  return [...start['1.lif.decay.raw']!.data].map(softplus);
+};
+
 describe('decays that start apart', () => {
-  const spreading = (decaySpread: number, seed = 1) => {
-    const neuron = lif({ decay: 0.9, learnDecay: true, decaySpread });
-    const network = defineModel({
-      input: [3],
-      steps: 2,
-      layers: [dense({ units: 400 }), neuron, dense({ units: 2 }), readout()],
-    });
-    const start = initialPosterior(network, { spread: 1, biasRho: 0, inputPower: 1, seed });
-    return [...start['1.lif.decay.raw']!.data].map(softplus);
-  };
   const around = -1 / Math.log(0.9);
 
   test('have time constants on both sides of the one given, alike in logarithms', () => {

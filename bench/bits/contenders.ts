@@ -8,7 +8,6 @@ import { readModel } from '../../schemas/onnx/index.ts';
 import type { Absent, Contender } from '../harness.ts';
 import { startPython } from '../peers/python.ts';
 import { type Case, inputsOf, randomNetwork } from './cases.ts';
-import { withZeroPoints } from './zero-points.ts';
 
 const SEED = 1;
 
@@ -87,7 +86,7 @@ export function runtimeContender(name: keyof typeof runtimes, given: Case, isStr
   return {
     name,
     async prepare() {
-      const bytes = withZeroPoints(bytesOf(given, isStream, target));
+      const bytes = bytesOf(given, isStream, target);
       const { feeds, carried } = feedingOf(given, isStream, bytes);
       const device: DeviceModule = await open();
       const opened = await device.open(bytes, { threads: 1 }, 'network');

@@ -10,18 +10,27 @@ import { paperNeuron } from './paper.ts';
 import { perStepOf, requireKind } from './recipe.ts';
 
 /** The longest recording in so many frames, up to the next tenth of a second: 1.4 s for the Heidelberg digits. */
-const frames = ({ longest }: EventFacts, steps: number) =>
-  timeFrames({ steps, duration: (Math.floor(longest * 10) + 1) / 10, values: 'counts' });
+const frames = ({ longest }: EventFacts, steps: number, downsample: number) =>
+  timeFrames({
+    steps,
+    duration: (Math.floor(longest * 10) + 1) / 10,
+    values: 'counts',
+    ...(downsample > 1 && { downsample }),
+  });
 
-/** Counts of events, channel by channel; sequences as they are. */
+/** Counts of events, of so many neighbouring channels together; sequences as they are. */
 function inputOf(
   data: EventFacts | SequenceFacts,
   steps: number,
+  downsample: number,
 ): Pick<ModelDefinition, 'input' | 'encoder' | 'steps'> {
-  const shape = [sizeOf(data.shape)];
+  const channels = sizeOf(data.shape);
   return data.kind === 'events'
-    ? { input: { type: 'uint8', shape, scale: 1 }, encoder: frames(data, steps) }
-    : { input: { type: 'uint8', shape, scale: data.scale }, steps: data.steps };
+    ? {
+        input: { type: 'uint8', shape: [Math.ceil(channels / downsample)], scale: 1 },
+        encoder: frames(data, steps, downsample),
+      }
+    : { input: { type: 'uint8', shape: [channels], scale: data.scale }, steps: data.steps };
 }
 
 /**
@@ -34,11 +43,14 @@ export function recurrentNetwork(
   data: DataFacts,
   {
     steps,
+    downsample = 1,
     hidden,
     neuron = paperNeuron,
     perStep = false,
   }: {
     readonly steps: number;
+    /** Neighbouring channels of events that are counted together. */
+    readonly downsample?: number;
     readonly hidden: readonly number[];
     readonly neuron?: ReturnType<typeof lif>;
     /** Whether every step has gains and biases of its own. */
@@ -46,7 +58,7 @@ export function recurrentNetwork(
   },
 ): ModelDefinition {
   const spikes = requireKind(recipe, data, ['events', 'sequences']);
-  const input = inputOf(spikes, steps);
+  const input = inputOf(spikes, steps, downsample);
   const own = perStepOf(perStep, input);
   return {
     ...input,

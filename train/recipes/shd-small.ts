@@ -11,19 +11,20 @@ export const shdSmall: Recipe = {
 
   model: (data) =>
     recurrentNetwork('shd-small', data, {
-      steps: 50,
-      hidden: [256, 256],
-      neuron: lif({ decay: 0.9, learnDecay: true, learnThreshold: true }),
+      steps: 100,
+      downsample: 5,
+      hidden: [384, 384],
+      neuron: lif({ decay: 0.95, learnDecay: true, decaySpread: 3, learnThreshold: true }),
     }),
 
   training: {
-    epochs: 25,
+    epochs: 40,
     batchSize: 32,
     learningRate: { shape: 'cosine', from: 0.02, to: 0.0005 },
     otherRates: 0.5,
     // Few inputs and neurons fire at a time: with gains of the usual size the second layer would hardly start.
     initialGain: 2,
-    initialBiasRho: -2,
+    initialBiasRho: 0,
     penalty: 'current',
     penaltyWeight: 1e-6,
     // First many networks, then one: the weights settle, and the noise leaves the forward pass.

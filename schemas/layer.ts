@@ -145,8 +145,12 @@ export function checkOptions<Schema extends z.ZodType>(
 function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   const path = issue.path.map(String).join('.');
   if (issue.code !== 'unrecognized_keys') return path ? `${path}: ${issue.message}` : issue.message;
-  const known = keysAt(schema, issue.path);
-  const names = issue.keys.map((key) => `'${key}'${didYouMean(key, known)}`).join(', ');
+  const all = keysAt(schema, issue.path);
+  // What another kind of the same thing knows is spelt right, and yet not known here.
+  const known = all.filter((key) => !issue.keys.includes(key));
+  const names = issue.keys
+    .map((key) => `'${key}'${all.includes(key) ? '' : didYouMean(key, all)}`)
+    .join(', ');
   const place = path ? ` in ${path}` : '';
   return `unknown option ${names}${place}${known.length > 0 ? ` (known: ${known.join(', ')})` : ''}`;
 }

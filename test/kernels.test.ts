@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { sizeOf } from '../schemas/layer.ts';
 import { Random } from '../schemas/random.ts';
 import { SCAN, SCAN_GRADIENT } from '../train/engine/scan.ts';
+import { SEGMENTS, SEGMENTS_GRADIENT } from '../train/engine/segments.ts';
 import { kernels } from '../train/engine/trace/kernels/index.ts';
 import type { Shapes, Tensors } from '../train/step.ts';
 import { gaussians, relativeDifference } from './support/numbers.ts';
@@ -251,6 +252,19 @@ const cases: Record<string, Case[]> = {
     ({ matrix }) => run('Slice', { x: tf.mul(matrix!, -3) }, { begin: [1, 0], size: [1, 3] }),
     () => run('Slice', { x: known(2, [2, 3]) }, { begin: [0, 1], size: [2, 2] }),
   ],
+  Pack: [
+    ({ matrix, other }) => tf.stack([matrix!, other!]),
+    ({ matrix, other }) => tf.stack([matrix!, tf.mul(other!, 2), matrix!], 1),
+    ({ row }) => tf.stack([row!, row!], -1),
+    ({ matrix }) => tf.stack([matrix!, tf.onesLike(matrix!)], 2),
+    () => tf.stack([known(3, [2]), known(3, [2])]),
+  ],
+  Unpack: [
+    ({ matrix }) => tf.sub(...(tf.unstack(matrix!).slice(0, 2) as [tf.Tensor, tf.Tensor])),
+    ({ stack }) => tf.unstack(stack!, 1)[1]!,
+    ({ stack }) => tf.addN(tf.unstack(stack!, 2)),
+    () => tf.unstack(known(-2, [3, 2]))[2]!,
+  ],
   PadV2: [
     ({ matrix }) =>
       run(
@@ -325,8 +339,9 @@ const cases: Record<string, Case[]> = {
 };
 
 test('every kernel of the table has cases', () => {
-  // Those with a body have a file of their own: scan.test.ts.
-  expect([...Object.keys(cases), SCAN, SCAN_GRADIENT].sort()).toEqual(Object.keys(kernels).sort());
+  // Those with a body have files of their own: scan.test.ts, checkpointing.test.ts.
+  const bodies = [SCAN, SCAN_GRADIENT, SEGMENTS, SEGMENTS_GRADIENT];
+  expect([...Object.keys(cases), ...bodies].sort()).toEqual(Object.keys(kernels).sort());
 });
 
 describe('a traced kernel computes what tfjs computes', () => {

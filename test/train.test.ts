@@ -253,7 +253,7 @@ const isInstalled = (name: string): boolean => {
 describe('what cannot be trained is refused in one line', () => {
   test('options', async () => {
     expect(await lineOfTraining({ learnRate: 0.1 })).toMatch(
-      /^train: unknown option 'learnRate' \(known: epochs, /,
+      /^train: unknown option 'learnRate' \(did you mean learningRate\?\) \(known: epochs, /,
     );
     expect(await lineOfTraining({ epochs: '3' })).toMatch(/^train: epochs: .*expected number/);
     expect(await lineOfTraining({ epochs: 0 })).toMatch(/^train: epochs: /);
@@ -272,7 +272,7 @@ describe('what cannot be trained is refused in one line', () => {
       /^train: optimiser\.beta1: /,
     );
     expect(await lineOfTraining({ optimiser: { kind: 'adam', beta: 0.9 } })).toMatch(
-      /^train: unknown option 'beta' in optimiser/,
+      /^train: unknown option 'beta' \(did you mean beta1\?\) in optimiser/,
     );
     expect(await lineOfTraining({ optimiser: { kind: 'lion' } })).toMatch(
       /^train: optimiser\S*: expected kind adam or sgd$/,

@@ -18,7 +18,7 @@ describe('flags of a training', () => {
     [['--checkpointing', '50'], { checkpointing: { every: 50 } }],
     [['--initial-gain', '0.5'], { initialGain: 0.5 }],
     [['--initial-gain', 'data'], { initialGain: 'data' }],
-    [['--initial-gain', 'data:0.5'], { initialGain: { kind: 'data', scale: 0.5 } }],
+    [['--initial-gain', 'data:0.5'], { initialGain: { kind: 'data', scale: 0.5, centre: false } }],
     [['--initial-gain', 'data:0.5:centre'], { initialGain: { kind: 'data', scale: 0.5, centre: true } }],
     [[], {}],
   ])('%j', (given, expected) => {

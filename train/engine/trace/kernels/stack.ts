@@ -6,7 +6,8 @@ export const stacks: { readonly Pack: Kernel; readonly Unpack: BodyKernel } = {
   Pack(recorder, operands, { axis }) {
     const all = Object.keys(operands).map((_, index) => operands[index]!);
     const [first] = all as [Traced];
-    const at = axis as number;
+    // The last axis may be called −1.
+    const at = (axis as number) < 0 ? (axis as number) + first.shape.length + 1 : (axis as number);
     const along = (count: number): number[] => first.shape.toSpliced(at, 0, count);
     const number = splatOf(first);
     if (number !== undefined && all.every((each) => splatOf(each) === number))
@@ -18,7 +19,7 @@ export const stacks: { readonly Pack: Kernel; readonly Unpack: BodyKernel } = {
 
   Unpack(recorder, operands, { axis }) {
     const x = operand(operands, 'value');
-    const at = axis as number;
+    const at = (axis as number) < 0 ? (axis as number) + x.shape.length : (axis as number);
     const count = x.shape[at] as number;
     const shape = x.shape.toSpliced(at, 1);
     if (splatOf(x) !== undefined) return Array.from({ length: count }, () => as(x, shape));

@@ -38,6 +38,11 @@ const BENCHES: Record<string, Bench> = {
       'the 1-bit engine against onnxruntime-web, onnxruntime-node and snnTorch (--cases dense-1024/1,dense-4096/1,dense-4096-5%/1,snn/1,stream-step,conv/1 --peers ort-web-float32,ort-web,ort-node,snntorch --rounds 5 --steps 20)',
     load: () => import('./bits.ts'),
   },
+  infer: {
+    summary:
+      'one call of an exported network in onnxruntime-node against float32, PyTorch and snnTorch (--cases dense-4096/1,conv/16,snn/1 --peers float32,pytorch,snntorch --rounds 5 --steps 40), or against float32 in Chromium (--chromium)',
+    load: () => import('./infer.ts'),
+  },
   ablation: {
     summary:
       'estimators × penalty × posterior on MNIST (--seeds 1,2,3 --hidden 128,128 --epochs 4 --penalty-weight 1e-5 --members 8 --threads 1 --cells FILE)',

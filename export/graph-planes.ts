@@ -71,7 +71,7 @@ export function pooled({ graph }: Writer, x: Carried, kind: PoolKind, window?: W
   const most = x.most * area;
   const sums = { kind: 'whole', unit: x.unit / area, most, stored: 1, plane } as const;
   if (x.type === 'uint8' && most <= 255) {
-    const means = graph.node('AveragePool', [dequantized(graph, x.value, 1 / x.stored)], attributes);
+    const means = graph.node('AveragePool', [dequantized(graph, x.value, 'uint8', 1 / x.stored)], attributes);
     return { ...sums, value: quantized(graph, means, 1 / area), type: 'uint8' };
   }
   const means = graph.node('AveragePool', [countsOf(graph, x)], attributes);
@@ -119,7 +119,7 @@ export function wholeSum({ graph, shared }: Writer, a: WholeSignal, b: WholeSign
   const fits = most <= 255 && !shared.floats;
   const numbers = (signal: WholeSignal, factor: number): Value => {
     // The rounding to uint8 takes off what the scale is wrong by.
-    if (fits) return dequantized(graph, signal.value, factor / signal.stored);
+    if (fits) return dequantized(graph, signal.value, 'uint8', factor / signal.stored);
     const counts = countsOf(graph, signal);
     return factor === 1 ? counts : graph.node('Mul', [counts, scalar(graph, factor)]);
   };

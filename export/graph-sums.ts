@@ -91,13 +91,10 @@ function gapOf(writer: Writer, sums: SumSignal, signs: Int8Array, offset: Int32A
   const dims = [sums.outputs];
   const name = `${ownerOf(sums.name)}.offset`;
   const bias = graph.initializer(name, { type: 'int32', dims, data: offset });
-  const operands =
-    sums.input.type === 'uint8'
-      ? [dequantized(graph, sums.input.value), dequantized(graph, weightsOf(writer, sums, signs, 'int8'))]
-      : [sums.input.value, weightsOf(writer, sums, signs, 'float32')];
+  const operands = operandsOf(writer, sums, signs);
   const op = sums.convolution ? 'Conv' : 'Gemm';
   const output = `${writer.scope}.gap`;
-  return graph.node(op, [...operands, dequantized(graph, bias)], windowOf(sums), { output });
+  return graph.node(op, [...operands, dequantized(graph, bias, 'int32')], windowOf(sums), { output });
 }
 
 /**
@@ -148,11 +145,7 @@ function sumsOf(writer: Writer, sums: SumSignal): Value {
   const { input, signs } = sums;
   const output = { output: `${scope}.sums` };
   if (!sums.convolution) {
-    const operands =
-      input.type === 'uint8'
-        ? [dequantized(graph, input.value), dequantized(graph, weightsOf(writer, sums, signs, 'int8'))]
-        : [input.value, weightsOf(writer, sums, signs, 'float32')];
-    return graph.node('MatMul', operands, {}, output);
+    return graph.node('MatMul', operandsOf(writer, sums, signs), {}, output);
   }
   const integers = (): Value => {
     if (input.type === 'float32') {
@@ -164,6 +157,15 @@ function sumsOf(writer: Writer, sums: SumSignal): Value {
     return graph.node('ConvInteger', operands, windowOf(sums));
   };
   return graph.node('Cast', [integers()], { to: FLOAT32 }, output);
+}
+
+/** Inputs and weights in float32. Of stored bytes a runtime sees what they are, and multiplies integers. */
+function operandsOf(writer: Writer, sums: SumSignal, signs: Int8Array): readonly [Value, Value] {
+  const { graph } = writer;
+  const { value, type } = sums.input;
+  return type === 'uint8'
+    ? [dequantized(graph, value, 'uint8'), dequantized(graph, weightsOf(writer, sums, signs, 'int8'), 'int8')]
+    : [value, weightsOf(writer, sums, signs, 'float32')];
 }
 
 const windowOf = ({ input, shape, convolution }: SumSignal) =>

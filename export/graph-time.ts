@@ -45,11 +45,11 @@ export function scanned(writer: TimeWriter, scan: Scan<Signal>): Signal {
 
   for (const name of names) {
     const value = inner.float(after[name] as Signal);
-    body.output(body.node('Identity', [value]), 'float32');
+    body.output(givenBy(body, value), 'float32');
   }
   const spikes = output.kind === 'whole';
   const made = spikes ? output.value : inner.float(output);
-  body.output(body.node('Identity', [made]), spikes ? output.type : 'float32');
+  body.output(givenBy(body, made), spikes ? output.type : 'float32');
 
   const starts = names.map((name) => {
     const features = stateShape(state[name] as Shape, plane);
@@ -66,6 +66,16 @@ export function scanned(writer: TimeWriter, scan: Scan<Signal>): Signal {
   const value = time.folded(graph, found.at(-1) as Value, nameOf(writer, plane));
   return spikes ? { ...output, value } : onPlane({ kind: 'real', value }, plane);
 }
+
+/**
+ * A value as an output of a body: itself where a node of the body makes it and it is no output yet. A step has so few
+ * operators that one more shows.
+ */
+const givenBy = (body: Graph, value: Value): Value =>
+  body.nodes.some(({ outputs }) => outputs.includes(value)) &&
+  !body.outputs.some(({ name }) => name === value)
+    ? value
+    : body.node('Identity', [value]);
 
 /** What a whole sequence comes to, or a stream so far. @param features shape of what one example has at one time */
 export function readOverTime(writer: TimeWriter, x: Signal, how: OverTime, features: Shape): Signal {

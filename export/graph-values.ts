@@ -41,20 +41,20 @@ export function parameter(signal: Signal): ParameterSignal {
   return signal;
 }
 
-/** Stored whole numbers times a scale, as float32. */
-export const dequantized = (graph: Graph, whole: Value, scale = 1): Value =>
-  graph.node('DequantizeLinear', [whole, scalar(graph, scale)]);
+/** The zero point of each type that is stored. It is the default; onnxruntime computes in integers only where it is written. */
+const zeroPoints = {
+  uint8: { type: 'uint8', dims: [], data: Uint8Array.of(0) },
+  int8: { type: 'int8', dims: [], data: Int8Array.of(0) },
+  int32: { type: 'int32', dims: [], data: Int32Array.of(0) },
+} as const;
+
+/** Stored whole numbers of a type times a scale, as float32. */
+export const dequantized = (graph: Graph, whole: Value, type: keyof typeof zeroPoints, scale = 1): Value =>
+  graph.node('DequantizeLinear', [whole, scalar(graph, scale), graph.constant(zeroPoints[type])]);
 
 /** The nearest whole numbers of a scale, none below 0 and none above 255. */
-export const quantized = (
-  graph: Graph,
-  real: Value,
-  scale: number,
-  name: { output?: string } = {},
-): Value => {
-  const zero = graph.constant({ type: 'uint8', dims: [], data: Uint8Array.of(0) });
-  return graph.node('QuantizeLinear', [real, scalar(graph, scale), zero], {}, name);
-};
+export const quantized = (graph: Graph, real: Value, scale: number, name: { output?: string } = {}): Value =>
+  graph.node('QuantizeLinear', [real, scalar(graph, scale), graph.constant(zeroPoints.uint8)], {}, name);
 
 /** The whole numbers of a signal in float32, exact: without their unit, and 1 for a spike however it is stored. */
 export function countsOf(graph: Graph, { value, type, stored }: WholeSignal): Value {

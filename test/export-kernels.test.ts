@@ -83,7 +83,7 @@ const networks: Record<string, [ModelDefinition, Record<string, number>]> = {
   ],
 };
 
-const floatSums = ['MatMul', 'Gemm', 'FusedGemm', 'FusedMatMul', 'Conv', 'FusedConv'];
+const floatSums = new Set(['MatMul', 'Gemm', 'FusedGemm', 'FusedMatMul', 'Conv', 'FusedConv']);
 
 test.each(
   Object.entries(networks).flatMap(([name, [definition, kernels]]) =>
@@ -98,7 +98,7 @@ test.each(
     found.filter((each) => each === op).length,
   ]);
   expect(Object.fromEntries(counted)).toEqual(kernels);
-  expect(found.filter((op) => floatSums.includes(op))).toEqual([]);
+  expect(found.filter((op) => floatSums.has(op))).toEqual([]);
 });
 
 test('each zero point is stored once, whatever reads it', () => {

@@ -22,13 +22,13 @@ export interface Case {
 
 const bits = (shape: readonly number[]) => ({ type: 'uint8' as const, shape, scale: 1 });
 
-const wide = (units: number): Model =>
+export const wide = (units: number): Model =>
   defineModel({
     input: bits([units]),
     layers: [dense({ units }), binary(), dense({ units: 2 }), readout()],
   });
 
-const spiking = defineModel({
+export const spiking = defineModel({
   input: bits([700]),
   steps: 100,
   layers: [dense({ units: 256 }), lif(), dense({ units: 256 }), lif(), dense({ units: 20 }), readout()],
@@ -36,7 +36,7 @@ const spiking = defineModel({
 
 const filters = () => [conv2d({ filters: 64, size: 3 }), binary()] as const;
 
-const planes = defineModel({
+export const planes = defineModel({
   input: bits([32, 32, 64]),
   layers: [
     ...filters(),

@@ -9,7 +9,7 @@ import type { Absent, Contender } from '../harness.ts';
 import { startPython } from '../peers/python.ts';
 import { type Case, inputsOf, randomNetwork } from './cases.ts';
 
-const SEED = 1;
+export const SEED = 1;
 
 export const peers = ['ort-web-float32', 'ort-web', 'ort-node', 'snntorch'] as const;
 export type PeerName = (typeof peers)[number];
@@ -18,6 +18,7 @@ export type PeerName = (typeof peers)[number];
 const runtimes = {
   'ort-web-float32': { open: () => import('../../runtime/devices/wasm-node.ts'), target: 'gpu' },
   'ort-web': { open: () => import('../../runtime/devices/wasm-node.ts'), target: 'any' },
+  'ort-node-float32': { open: () => import('../../runtime/devices/cpu.ts'), target: 'gpu' },
   'ort-node': { open: () => import('../../runtime/devices/cpu.ts'), target: 'any' },
 } as const;
 
@@ -40,7 +41,8 @@ function feedingOf(given: Case, isStream: boolean, bytes: Uint8Array): Feeding {
   return { feeds: { input, ...Object.fromEntries(zeros) }, carried: states };
 }
 
-const bytesOf = ({ model }: Case, isStream: boolean, target: 'any' | 'gpu'): Uint8Array =>
+/** The network as a file in the form that a runtime is at its best with. */
+export const bytesOf = ({ model }: Case, isStream: boolean, target: 'any' | 'gpu'): Uint8Array =>
   toOnnx(randomNetwork(model, SEED), { form: isStream ? 'stream' : 'whole', target, functions: false });
 
 /** Calls at once, so that the clock's own time does not count. */

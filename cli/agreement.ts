@@ -16,39 +16,48 @@ export interface Agreement {
 const CHUNK = 500;
 
 /**
- * Holds an exported network against the oracle, activation by activation.
+ * Holds an exported network against the oracle, activation by activation, on one device or several.
  *
  * @param network of one member
- * @param loaded the same network, loaded with all its layers observed
+ * @param devices the same network, loaded with all its layers observed
  * @param onProgress told after some examples how many are done
+ * @returns one for each device
  */
 export async function compareWithOracle(
   network: Network,
-  loaded: LoadedNetwork,
+  devices: readonly LoadedNetwork[],
   inputs: Uint8Array | Float32Array,
   onProgress: (done: number, examples: number) => void = () => {},
-): Promise<Agreement> {
+): Promise<Agreement[]> {
   const [member, ...others] = network.members;
   if (!member || others.length > 0) throw new Error('expected a network of one member');
   const size = sizeOf(network.model.input.shape);
   const classes = classesOf(network.model);
   const examples = inputs.length / size;
-  const found = { examples, activations: 0, differingActivations: 0, differingPredictions: 0 };
+  const found = devices.map(() => ({
+    examples,
+    activations: 0,
+    differingActivations: 0,
+    differingPredictions: 0,
+  }));
   for (let start = 0; start < examples; start += CHUNK) {
     const chunk = inputs.subarray(start * size, (start + CHUNK) * size);
-    const outputs: Readonly<Record<string, Output | undefined>> = await loaded.run(chunk);
     const oracle = runOracle(network, member, chunk);
-    for (const name of loaded.description.layers[0] ?? []) {
-      const theirs = outputs[name]?.data;
-      const ours = oracle.layers[name];
-      if (!ours || theirs?.length !== ours.length) throw new Error(`layer ${name} is not the same layer`);
-      found.activations += ours.length;
-      // A spike is 1 to the oracle, and 255 or 1 in the graph.
-      for (let index = 0; index < ours.length; index++) {
-        if ((ours[index] as number) > 0 !== (theirs[index] as number) > 0) found.differingActivations++;
+    for (const [device, loaded] of devices.entries()) {
+      const told = found[device]!;
+      const outputs: Readonly<Record<string, Output | undefined>> = await loaded.run(chunk);
+      for (const name of loaded.description.layers[0] ?? []) {
+        const theirs = outputs[name]?.data;
+        const ours = oracle.layers[name];
+        if (!ours || theirs?.length !== ours.length) throw new Error(`layer ${name} is not the same layer`);
+        told.activations += ours.length;
+        // A spike is 1 to the oracle, and 255 or 1 in the graph.
+        for (let index = 0; index < ours.length; index++) {
+          if ((ours[index] as number) > 0 !== (theirs[index] as number) > 0) told.differingActivations++;
+        }
       }
+      told.differingPredictions += countDiffering(oracle.logits, outputs['logits']?.data ?? [], classes);
     }
-    found.differingPredictions += countDiffering(oracle.logits, outputs['logits']?.data ?? [], classes);
     onProgress(Math.min(start + CHUNK, examples), examples);
   }
   return found;

@@ -116,14 +116,16 @@ describe('from images to answers', () => {
     const { inputs } = await idx(join(folder, 'images'), 'train');
     const path = join(folder, 'mean.onnx');
     const plain = await load(path);
-    const loaded = await load(path, { observe: plain.description.layers[0] ?? [] });
-    expect(await compareWithOracle(network, loaded, inputs)).toEqual({
+    const observe = plain.description.layers[0] ?? [];
+    const loaded = await Promise.all([load(path, { observe }), load(path, { device: 'bits', observe })]);
+    const same = {
       examples: 300,
       activations: 300 * (32 + 16),
       differingActivations: 0,
       differingPredictions: 0,
-    });
-    await Promise.all([plain.close(), loaded.close()]);
+    };
+    expect(await compareWithOracle(network, loaded, inputs)).toEqual([same, same]);
+    await Promise.all([plain, ...loaded].map((each) => each.close()));
   });
 });
 

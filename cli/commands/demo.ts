@@ -83,8 +83,9 @@ async function run({ out, epochs = usualEpochs, json }: DemoOptions): Promise<vo
   say();
   say(resultTable({ mean, sample, ensemble }, 4 * (weights + others)));
   say();
-  const agreement = await checkAgreement(mean, test);
-  say(agreementText(agreement));
+  const agreements = await checkAgreement(mean, test);
+  for (const device of devices) say(agreementText(device, agreements[device]));
+  const disagreements = devices.reduce((sum, device) => sum + disagreementsOf(agreements[device]), 0);
   say(`the networks are in ${out}; look into one: bitspike inspect ${mean.path}`);
   if (json) {
     sayJson({
@@ -95,12 +96,12 @@ async function run({ out, epochs = usualEpochs, json }: DemoOptions): Promise<vo
       bytes: mean.bytes,
       ensembleBytes: ensemble.bytes,
       float32Bytes: 4 * (weights + others),
-      disagreements: disagreementsOf(agreement),
+      disagreements,
       trainingSeconds: seconds,
       seconds: (performance.now() - started) / 1000,
     });
   }
-  if (disagreementsOf(agreement) > 0) {
+  if (disagreements > 0) {
     throw new UserError(`demo: ${mean.path} does not compute what its definition says; please report this`);
   }
 }
@@ -149,26 +150,39 @@ function resultTable(judged: Readonly<Record<Name, Judged>>, float32: number): s
   ]);
 }
 
-/** Compares every hidden activation of the mean network in its file with the float64 oracle. */
-async function checkAgreement({ network, path }: Judged, test: Dataset): Promise<Agreement> {
+/** What the file is run on beside the oracle: onnxruntime, and the engine of one bit per weight. */
+const devices = ['cpu', 'bits'] as const;
+type Checked = (typeof devices)[number];
+
+/** Compares every hidden activation of the mean network in its file, on each device, with the float64 oracle. */
+async function checkAgreement({ network, path }: Judged, test: Dataset): Promise<Record<Checked, Agreement>> {
   const line = new ProgressLine();
   const plain = await load(path);
   const [observe = []] = plain.description.layers;
   await plain.close();
-  const loaded = await load(path, { observe });
+  const loaded = await Promise.all(devices.map((device) => load(path, { device, observe })));
   try {
-    return await compareWithOracle(network, loaded, inputsFor(network.model, test, path), (done, all) =>
-      line.show(() => `checking against float64: ${grouped(done)} of ${grouped(all)} digits`),
+    const found = await compareWithOracle(
+      network,
+      loaded,
+      inputsFor(network.model, test, path),
+      (done, all) => line.show(() => `checking against float64: ${grouped(done)} of ${grouped(all)} digits`),
     );
+    return Object.fromEntries(devices.map((device, index) => [device, found[index]])) as Record<
+      Checked,
+      Agreement
+    >;
   } finally {
     line.clear();
-    await loaded.close();
+    await Promise.all(loaded.map((network) => network.close()));
   }
 }
 
 const disagreementsOf = ({ differingActivations, differingPredictions }: Agreement): number =>
   differingActivations + differingPredictions;
 
-const agreementText = ({ examples, activations, ...differing }: Agreement): string =>
-  `the .onnx against float64 on ${grouped(examples)} digits: ${differing.differingActivations} of ` +
+const ran: Readonly<Record<Checked, string>> = { cpu: 'onnxruntime', bits: 'the 1-bit engine' };
+
+const agreementText = (device: Checked, { examples, activations, ...differing }: Agreement): string =>
+  `the .onnx in ${ran[device]} against float64 on ${grouped(examples)} digits: ${differing.differingActivations} of ` +
   `${grouped(activations)} hidden activations differ, ${differing.differingPredictions} predictions differ`;

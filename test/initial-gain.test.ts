@@ -191,6 +191,12 @@ const networks: readonly [string, ModelDefinition, TrainingSettings, number[]][]
   ],
 ];
 
+/** The means of the channels of samples, and the deviation around them. */
+const channels = (samples: tf.Tensor) => {
+  const { mean, variance } = tf.moments(samples, [...samples.shape.keys()].slice(0, -1));
+  return { means: mean.dataSync(), deviation: Math.sqrt(tf.mean(variance).dataSync()[0]!) };
+};
+
 describe('gains from the data', () => {
   test.each(networks)(
     'give currents their scale on other examples too: %s',
@@ -205,10 +211,6 @@ describe('gains from the data', () => {
 
   test('come with biases that bring every channel to the threshold, where asked', async () => {
     const [, definition] = networks[0]!;
-    const channels = (samples: tf.Tensor) => {
-      const { mean, variance } = tf.moments(samples, [...samples.shape.keys()].slice(0, -1));
-      return { means: mean.dataSync(), deviation: Math.sqrt(tf.mean(variance).dataSync()[0]!) };
-    };
     const farthest = (samples: tf.Tensor) =>
       Math.max(...channels(samples).means.map((mean) => Math.abs(mean - 1)));
     const left = (samples: tf.Tensor) => channels(samples).deviation;

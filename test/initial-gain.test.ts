@@ -197,6 +197,12 @@ const channels = (samples: tf.Tensor) => {
   return { means: mean.dataSync(), deviation: Math.sqrt(tf.mean(variance).dataSync()[0]!) };
 };
 
+/** How far a channel is from a threshold of 1, at most. */
+const farthest = (samples: tf.Tensor) =>
+  Math.max(...channels(samples).means.map((mean) => Math.abs(mean - 1)));
+
+const left = (samples: tf.Tensor) => channels(samples).deviation;
+
 describe('gains from the data', () => {
   test.each(networks)(
     'give currents their scale on other examples too: %s',
@@ -211,9 +217,6 @@ describe('gains from the data', () => {
 
   test('come with biases that bring every channel to the threshold, where asked', async () => {
     const [, definition] = networks[0]!;
-    const farthest = (samples: tf.Tensor) =>
-      Math.max(...channels(samples).means.map((mean) => Math.abs(mean - 1)));
-    const left = (samples: tf.Tensor) => channels(samples).deviation;
     const centred = await start(definition, { initialGain: { kind: 'data', scale: 1, centre: true } });
     const plain = await start(definition, { initialGain: 'data' });
     // The three convolutions at thresholds of 1; the noise of a mean of 4,096 places and their neighbours.

@@ -166,7 +166,9 @@ function check(
       sizes.set(known, before);
       return before === size;
     });
-  const right = type === info.type && data.constructor === arrayOf(type, 0).constructor;
+  // A Buffer of Node is a Uint8Array too.
+  const Wanted = arrayOf(type, 0).constructor as new () => HostTensor['data'];
+  const right = type === info.type && data instanceof Wanted;
   if (fits && right && data.length === sizeOf(dims)) return;
   throw new UserError(
     `${what}: the input '${name}' is ${info.type} [${wanted.join(', ')}]; got ${type} [${dims.join(', ')}] in an array of ${data.length}`,

@@ -1,6 +1,6 @@
 /**
- * What `auto` goes by: `npm run -s bench -- bits` on 2 cores of an AMD EPYC that others used too, Node 20.20,
- * 23 November 2026, one thread. Networks of one dense layer of 4096 × 4096 with 30 % of its inputs firing, of
+ * What `auto` goes by: `npm run -s bench -- bits` on one of 2 cores of an AMD EPYC, Node 20.20, 23 November
+ * 2026, one thread. Networks of one dense layer of 4096 × 4096 with 30 % of its inputs firing, of
  * 700-256-256-20 spiking neurons over 100 steps, and of four convolutions of 64 channels on 32 × 32 places.
  */
 
@@ -16,7 +16,7 @@ export type Measured = readonly [one: number, many: number];
 export const measurements: Readonly<
   Record<NetworkKind, { readonly bits: Measured; readonly others: Readonly<Record<AutoPlace, Measured>> }>
 > = {
-  dense: { bits: [0.051, 7.25], others: { cpu: [0.426, 6.5], wasm: [41.3, 93.1] } },
-  spiking: { bits: [0.066, 6.71], others: { cpu: [0.59, 13.8], wasm: [3.64, 68.9] } },
-  planes: { bits: [1.26, 135], others: { cpu: [0.39, 53.6], wasm: [11.7, 623] } },
+  dense: { bits: [0.045, 1.63], others: { cpu: [0.272, 1.97], wasm: [5.22, 16] } },
+  spiking: { bits: [0.066, 2.44], others: { cpu: [0.51, 3.78], wasm: [1.31, 19.8] } },
+  planes: { bits: [1.17, 38.4], others: { cpu: [0.382, 13.1], wasm: [4.73, 152] } },
 };

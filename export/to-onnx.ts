@@ -93,7 +93,9 @@ function unrolledSteps(model: Model, { form, target, unroll }: CheckedOnnxOption
     if (steps === 1)
       throw new UserError('export: the network has one step; only one of several can be fed as a stream');
     if (unroll)
-      throw new UserError('export: a stream has any number of steps in a call, which cannot be unrolled');
+      throw new UserError(
+        'export: a stream has any number of steps in a call, which cannot be unrolled; leave out unroll or the stream',
+      );
     return undefined;
   }
   const isUnrolled = unroll ?? (target === 'gpu' && steps <= FEW_STEPS);

@@ -13,7 +13,7 @@ import { checkDraws, type Draws, NoiseFeed, noiseOf } from './noise.ts';
 import { join, meanOverFirst, type Output, type Outputs, stack, withTime } from './outputs.ts';
 import { expectClasses, gaussianOf, type Prediction, predictionsOf } from './regression.ts';
 import type { HostTensor, HostTensors, Runner } from './runner.ts';
-import { sha256 } from './sha256.ts';
+import { sha256 } from '../schemas/sha256.ts';
 import { zeroStates } from './states.ts';
 import { checkStreams, type StreamOptions, StreamSession } from './stream.ts';
 

@@ -22,7 +22,7 @@ import {
 } from '../runtime/index.ts';
 import { nodeText } from '../runtime/node.ts';
 import { NoiseFeed } from '../runtime/noise.ts';
-import { sha256 } from '../runtime/sha256.ts';
+import { sha256 } from '../schemas/sha256.ts';
 import { toMetadata } from '../schemas/description.ts';
 import { defineModel, dense, lif, readout, UserError } from '../schemas/index.ts';
 import { sizeOf } from '../schemas/layer.ts';

@@ -1,21 +1,16 @@
-// @ts-ignore: decorator
 @inline
 const OR = 0;
-// @ts-ignore: decorator
 @inline
 const SUM = 1;
-// @ts-ignore: decorator
 @inline
 const MAXIMUM = 2;
 
-// @ts-ignore: decorator
 @inline
 function joined(how: i32, a: i32, b: i32): i32 {
   if (how == OR) return a | b;
   return how == SUM ? a + b : max(a, b);
 }
 
-// @ts-ignore: decorator
 @inline
 function pool(
   how: i32,

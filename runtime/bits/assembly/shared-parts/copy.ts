@@ -2,7 +2,6 @@
  * Copies bits from any place in a row to the beginning of a byte; what the last byte has left over becomes 0.
  * Up to 8 bytes behind both ends are read and written.
  */
-// @ts-ignore: decorator
 @inline
 function copyBits(x: usize, from: i32, bits: i32, y: usize): void {
   // 56 bits at a time: with up to 7 that are shifted out, they fit 64.

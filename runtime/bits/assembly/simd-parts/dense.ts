@@ -4,14 +4,12 @@ import { eventRow } from './events';
 const CHUNK: usize = 31 * 16;
 
 /** Bytes → four sums of 32 bits. */
-// @ts-ignore: decorator
 @inline
 function widen(bytes: v128): v128 {
   return i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(bytes));
 }
 
 /** The four totals of four vectors. */
-// @ts-ignore: decorator
 @inline
 function totals(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
@@ -19,7 +17,6 @@ function totals(a: v128, b: v128, c: v128, d: v128): v128 {
   return i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
 }
 
-// @ts-ignore: decorator
 @inline
 function counted(sum: v128, x: v128, weights: usize): v128 {
   return i8x16.add(sum, i8x16.popcnt(v128.and(x, v128.load(weights))));
@@ -39,7 +36,6 @@ export function population(x: usize, bytes: usize): i32 {
   );
 }
 
-// @ts-ignore: decorator
 @inline
 function put(at: usize, sums: v128, population: v128, shift: i32): void {
   const signed = i32x4.shl(i32x4.sub(i32x4.shl(sums, 1), population), shift);

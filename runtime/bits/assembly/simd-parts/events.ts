@@ -12,7 +12,6 @@ function positions(x: usize, bytes: usize, found: usize): i32 {
   return count;
 }
 
-// @ts-ignore: decorator
 @inline
 function majority(a: v128, b: v128, odd: v128, c: v128): v128 {
   return v128.or(v128.and(a, b), v128.and(odd, c));
@@ -22,7 +21,6 @@ function majority(a: v128, b: v128, odd: v128, c: v128): v128 {
 const PLANES: usize = 13;
 
 /** Adds bit `lane` of a counter's plane, times `factor`, to eight int16 sums, for 16 groups of 8 lanes. */
-// @ts-ignore: decorator
 @inline
 function lanes(plane: v128, group: i32): v128 {
   const bits = v128.swizzle(plane, i8x16.splat(<i8>group));

@@ -29,7 +29,6 @@ export function floatDense(x: usize, w: usize, y: usize, rows: i32, inputs: i32,
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function signed(v: v128, bits: v128, chosen: v128): v128 {
   // A bit that is not set turns the sign.

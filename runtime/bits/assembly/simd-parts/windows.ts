@@ -1,21 +1,16 @@
-// @ts-ignore: decorator
 @inline
 const OR = 0;
-// @ts-ignore: decorator
 @inline
 const SUM = 1;
-// @ts-ignore: decorator
 @inline
 const MAXIMUM = 2;
 
-// @ts-ignore: decorator
 @inline
 function joined(how: i32, a: v128, b: v128): v128 {
   if (how == OR) return v128.or(a, b);
   return how == SUM ? i32x4.add(a, b) : i32x4.max_s(a, b);
 }
 
-// @ts-ignore: decorator
 @inline
 function pool(
   how: i32,

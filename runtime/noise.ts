@@ -1,6 +1,7 @@
 /** Noise for networks that take it as an input, so that every run draws its weights anew. */
 import { z } from 'zod';
 import type { Description, NoiseDescription } from '../schemas/description.ts';
+import { gaussian, logistic } from '../schemas/distributions.ts';
 import { UserError } from '../schemas/errors.ts';
 import { checkOptions, sizeOf } from '../schemas/layer.ts';
 import { Random, type RandomState } from '../schemas/random.ts';
@@ -92,38 +93,5 @@ export class NoiseFeed {
 /** One number of each distribution, standard. */
 const draw: Readonly<Record<NoiseDescription['distribution'], (random: Random) => number>> = {
   gaussian,
-  logistic: (random) => {
-    const p = uniform(random);
-    return logarithm(p) - logarithm(1 - p);
-  },
+  logistic,
 };
-
-/** In (0, 1), neither end included. */
-const uniform = (random: Random): number => (random.nextUint32() + 0.5) / 2 ** 32;
-
-/** The polar method of Marsaglia and Bray (1964): (u, v) uniform in the unit disc, s = u² + v², u √(−2 ln s / s). */
-function gaussian(random: Random): number {
-  for (;;) {
-    const u = 2 * uniform(random) - 1;
-    const v = 2 * uniform(random) - 1;
-    const s = u * u + v * v;
-    if (s < 1) return u * Math.sqrt((-2 * logarithm(s)) / s);
-  }
-}
-
-/**
- * log x for 0 < x ≤ 1, to 1e-15: doubled into [¾, 1½), then the series of 2 artanh((x − 1)/(x + 1)). JavaScript
- * engines may differ in the last bits of `Math.log`; they round + − × ÷ and √ alike.
- */
-function logarithm(x: number): number {
-  let mantissa = x;
-  let exponent = 0;
-  while (mantissa < 0.75) {
-    mantissa *= 2;
-    exponent--;
-  }
-  const ratio = (mantissa - 1) / (mantissa + 1);
-  let sum = 0;
-  for (let n = 21; n > 0; n -= 2) sum = 1 / n + sum * ratio * ratio;
-  return 2 * ratio * sum + exponent * Math.LN2;
-}

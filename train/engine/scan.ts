@@ -72,7 +72,7 @@ export function scan(
   unroll = false,
 ): { readonly outputs: tf.Tensor[]; readonly final: tf.Tensor[] } {
   if (unroll || tf.getKernel(SCAN, tf.getBackend()) === undefined) return unrolled(body, operands);
-  registerScanGradient();
+  registerGradientKernel(SCAN, SCAN_GRADIENT);
   const { constants, initial, sequences } = operands;
   const attributes: ScanAttributes = { body, constants: constants.length, states: initial.length };
   const found = run(SCAN, [...constants, ...initial, ...sequences], attributes);
@@ -107,14 +107,15 @@ export const run = (kernel: string, inputs: readonly tf.Tensor[], attributes: Sc
       attributes as unknown as tf.NamedAttrMap,
     ) as tf.Tensor[];
 
-function registerScanGradient(): void {
-  if (tf.getGradient(SCAN)) return;
+/** Registers the kernel that is the gradient of another; both have lists of inputs and results. */
+export function registerGradientKernel(kernel: string, gradientKernel: string): void {
+  if (tf.getGradient(kernel)) return;
   tf.registerGradient({
-    kernelName: SCAN,
+    kernelName: kernel,
     // The kernel that went forward has noted what the gradient reads, so tfjs saves nothing.
     gradFunc(given, _saved, attributes) {
       const gradients = Array.isArray(given) ? (given as tf.Tensor[]) : [given as tf.Tensor];
-      const found = run(SCAN_GRADIENT, gradients, attributes as unknown as ScanAttributes);
+      const found = run(gradientKernel, gradients, attributes as unknown as ScanAttributes);
       return Object.fromEntries(found.map((tensor, index) => [String(index), () => tensor]));
     },
   });

@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { plainProduct, run, type ScanBody, type ScanOperands, type ScanResult } from './scan.ts';
+import {
+  plainProduct,
+  registerGradientKernel,
+  run,
+  type ScanAttributes,
+  type ScanBody,
+  type ScanOperands,
+  type ScanResult,
+} from './scan.ts';
 import { gradientsOf } from './tape.ts';
 
 /** Kernels that a backend can have for segments; one that has none takes them one by one. */
@@ -7,10 +15,7 @@ export const SEGMENTS = 'Segments';
 export const SEGMENTS_GRADIENT = 'SegmentsGradient';
 
 /** What the kernels are told besides tensors: one object for a run through segments and its gradient. */
-export interface SegmentsAttributes {
-  readonly body: ScanBody;
-  readonly constants: number;
-  readonly states: number;
+export interface SegmentsAttributes extends ScanAttributes {
   /** How many of the sequences, the first ones, have a gradient. */
   readonly learned: number;
 }
@@ -31,7 +36,7 @@ export interface SegmentsOperands extends ScanOperands {
 export function throughSegments(body: ScanBody, operands: SegmentsOperands): tf.Tensor[] {
   const { constants, initial, sequences, fed } = operands;
   if (tf.getKernel(SEGMENTS, tf.getBackend()) === undefined) return oneByOne(body, operands);
-  registerSegmentsGradient();
+  registerGradientKernel(SEGMENTS, SEGMENTS_GRADIENT);
   const attributes: SegmentsAttributes = {
     body,
     constants: constants.length,
@@ -39,18 +44,6 @@ export function throughSegments(body: ScanBody, operands: SegmentsOperands): tf.
     learned: sequences.length,
   };
   return run(SEGMENTS, [...constants, ...initial, ...sequences, ...fed], attributes);
-}
-
-function registerSegmentsGradient(): void {
-  if (tf.getGradient(SEGMENTS)) return;
-  tf.registerGradient({
-    kernelName: SEGMENTS,
-    gradFunc(given, _saved, attributes) {
-      const gradients = Array.isArray(given) ? (given as tf.Tensor[]) : [given as tf.Tensor];
-      const found = run(SEGMENTS_GRADIENT, gradients, attributes as unknown as SegmentsAttributes);
-      return Object.fromEntries(found.map((tensor, index) => [String(index), () => tensor]));
-    },
-  });
 }
 
 /** One number after another of several tensors, and back: a function with a gradient of its own has one result. */

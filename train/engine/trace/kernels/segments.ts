@@ -1,11 +1,9 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { plainProduct as product } from '../../scan.ts';
 import { SEGMENTS, SEGMENTS_GRADIENT, type SegmentsAttributes } from '../../segments.ts';
-import { gradientsOf } from '../../tape.ts';
-import { as, splat, splatOf, type Traced } from '../traced.ts';
+import { splat, type Traced } from '../traced.ts';
 import type { BodyKernel } from './kernel.ts';
-import { listed, settled } from './scan.ts';
 import { ScanBody } from './scan-body.ts';
+import { closeBack, goForward, gradientsOfStep, listed } from './scan-parts.ts';
 
 const told = (attributes: unknown): SegmentsAttributes => attributes as SegmentsAttributes;
 
@@ -22,28 +20,13 @@ interface Written {
 const segmentsOf = new WeakMap<SegmentsAttributes, Written>();
 
 const forward: BodyKernel = (recorder, operands, attributes, tracing) => {
-  const { body, constants, states } = told(attributes);
-  const all = listed(operands);
-  const fixed = all.slice(0, constants).map((constant) => settled(recorder, constant));
-  const sequences = all.slice(constants + states);
-  const times = sequences[0]?.shape[0] as number;
-
-  const written = new ScanBody(recorder, { alone: true });
-  const state = all.slice(constants, constants + states).map((initial) => written.carried(initial));
-  const inputs = sequences.map((sequence) => written.scanned(sequence));
-  const result = tracing.within(written.recorder, () => {
-    const made = body({
-      constants: fixed.map(tracing.tensor),
-      state: state.map(tracing.tensor),
-      inputs: inputs.map(tracing.tensor),
-      product,
-    });
-    return { state: made.state.map(tracing.traced), outputs: made.outputs.map(tracing.traced) };
-  });
-  const { outputs } = written.close(times, result.state, [...result.outputs, ...state]);
-  const starts = outputs.slice(result.outputs.length);
-  segmentsOf.set(told(attributes), { times, constants: fixed, starts, sequences });
-  return outputs.slice(0, result.outputs.length);
+  const body = new ScanBody(recorder, { alone: true });
+  const made = goForward(recorder, operands, told(attributes), tracing, body, product);
+  const { times, constants, sequences, state, left } = made;
+  const { outputs } = body.close(times, left.state, [...left.outputs, ...state]);
+  const starts = outputs.slice(left.outputs.length);
+  segmentsOf.set(told(attributes), { times, constants, starts, sequences });
+  return outputs.slice(0, left.outputs.length);
 };
 
 /** Goes through the segments from the last to the first: each is computed anew, and then its gradient. */
@@ -58,50 +41,25 @@ const backward: BodyKernel = (recorder, operands, attributes, tracing) => {
   const ofOutputs = listed(operands).map((sequence) => written.scanned(sequence));
   const before = starts.map((sequence) => written.scanned(sequence));
   const inputs = sequences.map((sequence) => written.scanned(sequence));
-  const by = [...constants, ...before, ...inputs.slice(0, learned)];
 
   const gradients = tracing.within(written.recorder, () => {
     const fixed = constants.map(tracing.tensor);
     const state = before.map(tracing.tensor);
     const slices = inputs.map(tracing.tensor);
-    const weighing = (value: tf.Tensor, gradient: Traced) => ({
-      value,
-      gradient: splatOf(gradient) === 0 ? undefined : tracing.tensor(gradient),
-    });
-    const found = gradientsOf(() => {
-      const made = body({ constants: fixed, state, inputs: slices, product });
-      return [
-        ...made.outputs.map((output, index) => weighing(output, ofOutputs[index]!)),
-        ...made.state.map((left, index) => weighing(left, ofState[index]!)),
-      ];
-    }, [...fixed, ...state, ...slices.slice(0, learned)]);
-    return found.map((gradient, index) =>
-      gradient ? tracing.traced(gradient) : splat(0, by[index]!.shape, 'float32'),
+    return gradientsOfStep(
+      tracing,
+      () => body({ constants: fixed, state, inputs: slices, product }),
+      { outputs: ofOutputs, state: ofState },
+      [...fixed, ...state, ...slices.slice(0, learned)],
     );
   });
 
-  const ofConstants = gradients.slice(0, constants.length);
-  const nextState = gradients.slice(constants.length, constants.length + starts.length);
-  const ofInputs = gradients.slice(constants.length + starts.length);
-  // Constants are used in every segment, so their gradients add up.
-  const used = ofConstants.filter((gradient) => splatOf(gradient) !== 0);
-  const sums = used.map((gradient) => {
-    const sum = written.carried(splat(0, gradient.shape, 'float32'));
-    return tracing.within(written.recorder, () =>
-      tracing.traced(tf.add(tracing.tensor(sum), tracing.tensor(gradient))),
-    );
-  });
-  const wanted = ofInputs.filter((gradient) => splatOf(gradient) === undefined);
-  const { final, outputs } = written.close(times, [...nextState, ...sums], wanted);
-  const [summed, ofAllTimes] = [final.slice(starts.length).values(), outputs.values()];
+  const closing = { gradients, constants: constants.length, states: starts.length, times };
+  const found = closeBack(tracing, written, closing);
   return [
-    ...ofConstants.map((gradient) => (splatOf(gradient) === 0 ? gradient : (summed.next().value as Traced))),
+    ...found.constants,
     ...starts.map(({ shape }) => splat(0, shape.slice(1), 'float32')),
-    ...ofInputs.map((gradient) =>
-      splatOf(gradient) === undefined
-        ? (ofAllTimes.next().value as Traced)
-        : as(gradient, [times, ...gradient.shape]),
-    ),
+    ...found.inputs,
     ...sequences.slice(learned).map(({ shape }) => splat(0, shape, 'float32')),
   ];
 };

@@ -3,12 +3,10 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { runProgram } from '../cli/program.ts';
 import { savePosterior } from '../schemas/checkpoint/index.ts';
 import { describe as describeModel } from '../schemas/description.ts';
-import { defineModel, dense, lif, type Posterior, readout } from '../schemas/index.ts';
-import { sizeOf } from '../schemas/layer.ts';
+import { defineModel, dense, lif, readout } from '../schemas/index.ts';
 import { readModel } from '../schemas/onnx/index.ts';
-import { learnedShapes } from '../schemas/posterior.ts';
-import { NoiseSource } from '../train/noise/noise-source.ts';
 import { freshFolder } from './support/folder.ts';
+import { randomPosterior } from './support/posteriors.ts';
 
 const { path } = freshFolder();
 const model = defineModel({
@@ -18,15 +16,7 @@ const model = defineModel({
 });
 
 beforeEach(async () => {
-  const learned = Object.fromEntries(
-    Object.entries(learnedShapes(model)).map(([name, shape]) => {
-      const data = new Float32Array(sizeOf(shape));
-      NoiseSource.fromSeed(1, name).fillGaussian(data);
-      return [name, { shape, data }];
-    }),
-  );
-  const posterior: Posterior = { family: 'bernoulli', model, learned, classNames: ['a', 'b', 'c'] };
-  await savePosterior(path('run'), posterior);
+  await savePosterior(path('run'), randomPosterior(model));
 });
 
 /** Runs a command in this program: its exit code, and what it wrote. */

@@ -3,28 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { freeze, type Network, reportOnnx, runOracle, toOnnx } from '../export/index.ts';
 import { packBits } from '../export/packed-bits.ts';
 import { load } from '../runtime/index.ts';
-import { binary, defineModel, dense, type Model, type Posterior, readout } from '../schemas/index.ts';
+import { binary, defineModel, dense, type Model, readout } from '../schemas/index.ts';
 import { readModel, tensorData } from '../schemas/onnx/index.ts';
-import { learnedShapes } from '../schemas/posterior.ts';
 import { Random } from '../schemas/random.ts';
 import { NoiseSource } from '../train/noise/noise-source.ts';
 import golden from './fixtures/frozen-dense.json' with { type: 'json' };
 import { denseModel, randomBytes, randomNetwork } from './support/networks.ts';
+import { randomPosterior } from './support/posteriors.ts';
 
 const bytesModel = (size: number, widths: readonly number[], threshold = 0): Model =>
   denseModel({ type: 'uint8', shape: [size], scale: 1 / 255 }, widths, threshold);
-
-/** A posterior with λ and the rest drawn at random. */
-function randomPosterior(model: Model, seed: number): Posterior {
-  const learned = Object.fromEntries(
-    Object.entries(learnedShapes(model)).map(([name, shape]) => {
-      const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-      NoiseSource.fromSeed(seed, name).fillGaussian(data);
-      return [name, { shape, data }];
-    }),
-  );
-  return { family: 'bernoulli', model, learned, classNames: ['a', 'b', 'c'] };
-}
 
 /** Differences between an exported network and the oracle, member by member. */
 async function differences(network: Network, inputs: Uint8Array | Float32Array) {
@@ -60,7 +48,7 @@ const pair = (data: number[]) => ({ values: 'real', shape: [2], data: Float32Arr
 
 describe('freeze', () => {
   const model = bytesModel(6, [5, 3]);
-  const posterior = randomPosterior(model, 1);
+  const posterior = randomPosterior(model, { family: 'bernoulli' }, { seed: 1 });
 
   it('takes the likelier sign of every weight for the mean, and +1 where both are as likely', () => {
     const lambda = posterior.learned['0.dense.weight.lambda']!.data;
@@ -72,7 +60,7 @@ describe('freeze', () => {
 
   it('draws +1 as often as the posterior says', () => {
     const wide = bytesModel(400, [100, 3]);
-    const draws = { ...randomPosterior(wide, 2) };
+    const draws = { ...randomPosterior(wide, { family: 'bernoulli' }, { seed: 2 }) };
     const lambda = draws.learned['0.dense.weight.lambda']!.data.fill(0.4);
     const [member] = freeze(draws, { weights: 'sample', seed: 3 }).members;
     const positive = member!['0.dense.weight']!.data.filter((sign) => sign > 0).length / lambda.length;

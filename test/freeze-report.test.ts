@@ -13,38 +13,23 @@ import { evaluate, load } from '../runtime/index.ts';
 import {
   defineModel,
   dense,
-  type Family,
   type InputSpec,
   leakyIntegrator,
-  type Model,
   type Posterior,
   readout,
   recurrent,
 } from '../schemas/index.ts';
-import { sizeOf } from '../schemas/layer.ts';
-import { learnedShapes } from '../schemas/posterior.ts';
 import { Random } from '../schemas/random.ts';
 import { lineOf } from './support/error-line.ts';
 import { denseModel, randomBytes } from './support/networks.ts';
+import { randomPosterior } from './support/posteriors.ts';
 
 const bytes = (size: number): InputSpec => ({ type: 'uint8', shape: [size], scale: 1 / 255 });
 const model = denseModel(bytes(23), [17, 9, 3]);
 const softplus = (value: number): number => Math.log1p(Math.exp(value));
 
-/** A posterior whose numbers are uniform in ±1. */
-function posteriorOf(family: Family, of: Model = model): Posterior {
-  const learned = Object.fromEntries(
-    Object.entries(learnedShapes(of, family)).map(([name, shape]) => {
-      const random = Random.fromSeed(5, name);
-      const data = Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.nextUniform() - 1);
-      return [name, { shape, data }];
-    }),
-  );
-  return { ...family, model: of, learned, classNames: ['a', 'b', 'c'] };
-}
-
 const gaussian = (scale: 'layer' | 'channel' | 'weight' = 'layer', of = model): Posterior =>
-  posteriorOf({ family: 'gaussian', scale }, of);
+  randomPosterior(of, { family: 'gaussian', scale });
 
 const dataOf = (posterior: Posterior, name: string): Float32Array => posterior.learned[name]!.data;
 
@@ -52,19 +37,21 @@ const judge = ({ choice, members }: Network): string => `${choice.weights} ${mem
 
 describe('the freeze report', () => {
   test('judges every way that a posterior can be frozen', async () => {
-    const bernoulli = await freezeReport(posteriorOf({ family: 'bernoulli' }), judge, { count: 3 });
+    const bernoulli = await freezeReport(randomPosterior(model, { family: 'bernoulli' }), judge, {
+      count: 3,
+    });
     expect(bernoulli.networks).toEqual({ mean: 'mean 1', sample: 'sample 1', samples: 'sample 3' });
     const { networks } = await freezeReport(gaussian(), judge);
     expect(networks).toEqual({ mean: 'mean 1', sample: 'sample 1', samples: 'sample 8', real: 'real 1' });
   });
 
   test('shows how sure the signs are', () => {
-    const signs = signHistogram(posteriorOf({ family: 'bernoulli', temperature: 0.01 }));
+    const signs = signHistogram(randomPosterior(model, { family: 'bernoulli', temperature: 0.01 }));
     expect(signs).toHaveLength(20);
     expect(signs.reduce((sum, part) => sum + part, 0)).toBeCloseTo(1, 12);
     expect(signs[0]! + signs[19]!).toBeGreaterThan(0.9);
     // |λ| < 1 keeps P(+1) within 0.12 and 0.88.
-    const warm = signHistogram(posteriorOf({ family: 'bernoulli' }));
+    const warm = signHistogram(randomPosterior(model, { family: 'bernoulli' }));
     expect([warm[0], warm[1], warm[18], warm[19]]).toEqual([0, 0, 0, 0]);
   });
 
@@ -113,7 +100,7 @@ describe('the figures of the report', () => {
   test.each([{ family: 'bernoulli' }, { family: 'gaussian', scale: 'channel' }] as const)(
     'are those of the frozen networks: %j',
     async (family) => {
-      const posterior = posteriorOf(family);
+      const posterior = randomPosterior(model, family);
       const rates = { '1.binary': new Float32Array(17).fill(0.4), '3.binary': new Float32Array(9).fill(0.6) };
       const recalibration = { inputs, rates };
       const { networks } = await freezeReport(posterior, figures, { count: 3, seed: 6, recalibration });
@@ -141,7 +128,7 @@ describe('the figures of the report', () => {
 
 describe('a posterior at another temperature', () => {
   test('of Bernoulli weights, draws by λ/τ, from the λ it has', () => {
-    const warm = posteriorOf({ family: 'bernoulli', temperature: 0.5 });
+    const warm = randomPosterior(model, { family: 'bernoulli', temperature: 0.5 });
     const cooled = atTemperature(warm, 0.25);
     expect(cooled).toEqual({ ...warm, temperature: 0.25 });
     const lambda = dataOf(warm, '0.dense.weight.lambda');

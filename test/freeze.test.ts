@@ -1,31 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { freeze, type FreezeOptions, type Network, reportOnnx, runOracle, toOnnx } from '../export/index.ts';
 import { load } from '../runtime/index.ts';
-import type { Family, InputSpec, Model, Posterior } from '../schemas/index.ts';
-import { sizeOf } from '../schemas/layer.ts';
-import { learnedShapes } from '../schemas/posterior.ts';
+import type { InputSpec, Posterior } from '../schemas/index.ts';
 import { Random } from '../schemas/random.ts';
 import { lineOf } from './support/error-line.ts';
 import { denseModel, randomBytes } from './support/networks.ts';
+import { randomPosterior } from './support/posteriors.ts';
 
 const bytes = (size: number): InputSpec => ({ type: 'uint8', shape: [size], scale: 1 / 255 });
 const model = denseModel(bytes(23), [17, 9, 3]);
 const softplus = (value: number): number => Math.log1p(Math.exp(value));
 
-/** A posterior whose numbers are uniform in ±1. */
-function posteriorOf(family: Family, of: Model = model): Posterior {
-  const learned = Object.fromEntries(
-    Object.entries(learnedShapes(of, family)).map(([name, shape]) => {
-      const random = Random.fromSeed(5, name);
-      const data = Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.nextUniform() - 1);
-      return [name, { shape, data }];
-    }),
-  );
-  return { ...family, model: of, learned, classNames: ['a', 'b', 'c'] };
-}
-
 const gaussian = (scale: 'layer' | 'channel' | 'weight' = 'layer', of = model): Posterior =>
-  posteriorOf({ family: 'gaussian', scale }, of);
+  randomPosterior(of, { family: 'gaussian', scale });
 
 const dataOf = (posterior: Posterior, name: string): Float32Array => posterior.learned[name]!.data;
 const only = (network: Network) => network.members[0]!;
@@ -108,7 +95,7 @@ describe('a Gaussian posterior', () => {
 });
 
 describe('a cooled Bernoulli posterior', () => {
-  const open = posteriorOf({ family: 'bernoulli' }, denseModel(bytes(100), [50, 3]));
+  const open = randomPosterior(denseModel(bytes(100), [50, 3]), { family: 'bernoulli' });
   const plusOf = (temperature: number): number => {
     const posterior = { ...open, family: 'bernoulli', temperature } as Posterior;
     dataOf(open, '0.dense.weight.lambda').fill(0.2);
@@ -123,13 +110,13 @@ describe('a cooled Bernoulli posterior', () => {
   });
 
   test('is in the end its mean', () => {
-    const posterior = posteriorOf({ family: 'bernoulli', temperature: 1e-6 });
+    const posterior = randomPosterior(model, { family: 'bernoulli', temperature: 1e-6 });
     expect(freeze(posterior, { weights: 'sample', seed: 4 }).members).toEqual(freeze(posterior).members);
   });
 });
 
 test('what makes no sense is refused in one line', async () => {
-  const bernoulli = posteriorOf({ family: 'bernoulli' });
+  const bernoulli = randomPosterior(model, { family: 'bernoulli' });
   expect(await lineOf(() => freeze(bernoulli, { weights: 'real' }))).toMatch(
     /^freeze: weights 'real' are for a Gaussian posterior.*take 'mean' or 'sample'$/,
   );

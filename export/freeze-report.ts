@@ -18,6 +18,7 @@ export interface FreezeReport<Figures> {
   readonly signs: readonly number[];
 }
 
+/** How many networks are drawn for the report, by which seed, and how biases are recalibrated. */
 export interface FreezeReportOptions {
   /** Networks in the ensemble; 8 unless given. */
   readonly count?: number | undefined;

@@ -27,6 +27,7 @@ const freezeSchema = z.discriminatedUnion('weights', [
 
 /** How the weights were chosen. */
 export type FreezeChoice = z.output<typeof freezeSchema>;
+/** How weights are to be chosen: `{ weights: 'mean' }`, `{ weights: 'sample', count, seed }` or `{ weights: 'real' }`. */
 export type FreezeOptions = z.input<typeof freezeSchema>;
 
 /** A network whose weights are decided, or an ensemble of them. */

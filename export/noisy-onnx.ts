@@ -35,6 +35,7 @@ const noisyOptionsSchema = z.strictObject({
   functions: onnxOptionsSchema.shape.functions,
 });
 
+/** How the noisy network is written: options of `toNoisyOnnx`. */
 export type NoisyOnnxOptions = z.input<typeof noisyOptionsSchema>;
 
 /**

@@ -9,6 +9,7 @@ export interface OnnxFiles {
   readonly data?: { readonly name: string; readonly parts: readonly Uint8Array[] };
 }
 
+/** When large tensors go to a file beside the .onnx, and how it is called. */
 export interface ExternalOptions {
   /** Tensors of so many bytes and more go to the other file; unless given, only where one file would not hold all. */
   readonly threshold?: number | undefined;

@@ -25,5 +25,6 @@ export const onnxOptionsSchema = z.strictObject({
   }),
 });
 
+/** How a frozen network is written: options of `toOnnx`. */
 export type OnnxOptions = z.input<typeof onnxOptionsSchema>;
 export type CheckedOnnxOptions = z.output<typeof onnxOptionsSchema>;

@@ -23,6 +23,7 @@ export interface PortReport {
   readonly dims: readonly (number | string)[];
 }
 
+/** A layer of an exported network, with its weights and bytes. */
 export interface LayerReport {
   readonly name: string;
   readonly input: readonly number[];

@@ -14,6 +14,7 @@ export interface Difference {
   readonly largest: number;
 }
 
+/** How devices answered the same inputs, held against the first of them. */
 export interface Parity {
   readonly reference: Device;
   /** Outputs of the graph and of all its neuron layers. */

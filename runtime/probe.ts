@@ -4,6 +4,7 @@ import { version } from '../schemas/version.ts';
 import { type Device, devices, type Platform } from './open.ts';
 import type { Availability, RunnerOptions } from './runner.ts';
 
+/** Whether a device is here, with what it is, or with why not and what to do. */
 export type DeviceReport = { readonly device: Device } & Availability;
 
 /** Plain data. */

@@ -14,6 +14,7 @@ export interface RandomSource {
 /** All that a generator remembers: four integers 0 … 2³² − 1, at least one of them not 0. */
 export type RandomState = readonly [number, number, number, number];
 
+/** A generator of random numbers, xoshiro128**: the same seed gives the same numbers on every machine, and its state can be saved. */
 export class Random implements RandomSource {
   readonly #state: Int32Array;
 

@@ -7,6 +7,7 @@ import { layerFiguresSchema, validationFiguresSchema } from '../schemas/checkpoi
 import { reasonOf, UserError } from '../schemas/errors.ts';
 import type { EpochFigures } from './progress.ts';
 
+/** The file of a run folder that holds the figures of its epochs. */
 export const historyName = 'history.jsonl';
 
 const figuresSchema = z.strictObject({

@@ -62,6 +62,7 @@ export const penaltyForms = {
   bias: ({ membrane, threshold, deviation }) => [tf.sub(membrane, threshold), deviation],
 } satisfies Record<string, (firing: Firing) => [distance: tf.Tensor, deviation: tf.Tensor]>;
 
+/** Which (·/σ)² the penalty takes: that of currents, of membranes, or of membranes over their thresholds. */
 export type PenaltyForm = keyof typeof penaltyForms;
 
 /** What each example of a batch adds to the penalty at one time in one layer: [batch]. */

@@ -176,7 +176,9 @@ export const trainingOptionsSchema = z
     },
   );
 
+/** The options of a training, complete with defaults. */
 export type TrainingOptions = z.output<typeof trainingOptionsSchema>;
+/** The options of a training as they are given: whatever is left out has its default. */
 export type TrainingSettings = z.input<typeof trainingOptionsSchema>;
 
 /** How the data are to have currents start, or undefined where a number multiplies the gains. */

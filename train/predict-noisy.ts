@@ -23,6 +23,7 @@ const predictionSchema = z.strictObject({
     .meta({ description: 'Distribution of the noise of the neurons: that of the estimator in training.' }),
 });
 
+/** How many draws are averaged, by which seed, on which engine: options of `predictNoisy`. */
 export type NoisyPredictionOptions = z.input<typeof predictionSchema> &
   EngineOptions & {
     /** Stops between two batches; the signal's reason is then thrown. */

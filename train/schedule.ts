@@ -72,6 +72,7 @@ export const scheduleSchema = z.union([z.number(), shapedSchema], {
       : 'expected a number or a schedule',
 });
 
+/** A number, or one that changes over the training. */
 export type Schedule = z.output<typeof scheduleSchema>;
 type Shaped = Exclude<Schedule, number>;
 

@@ -15,6 +15,7 @@ export interface CertifiedDevice {
   readonly name: string;
   /** What it is, with the version of what runs it. */
   readonly detail: string;
+  /** Opens the bytes of an .onnx. @throws UserError where it does not run here */
   open(model: Uint8Array): Promise<DeviceRunner>;
 }
 

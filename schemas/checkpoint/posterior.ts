@@ -98,6 +98,7 @@ export interface TrainingRecord extends Readonly<z.output<typeof trainingSchema>
   readonly optimiser: Readonly<Record<string, LearnedTensor>>;
 }
 
+/** A posterior as it was saved, with the training that it comes from where there is one to go on with. */
 export interface SavedPosterior {
   readonly posterior: Posterior;
   readonly training?: TrainingRecord;

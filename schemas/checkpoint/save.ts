@@ -6,6 +6,7 @@ import { type CheckpointFolder, findCheckpoints, readCheckpoint } from './load.t
 import { DamageError, checkFileName, encodeManifest, manifestName } from './manifest.ts';
 import { checkpointName, isAbandoned, temporaryPath } from './names.ts';
 
+/** Which checkpoints of a run stay. */
 export interface SaveOptions {
   /** How many checkpoints of the run stay, the new one included; 2 unless given. */
   readonly keep?: number;

@@ -21,8 +21,10 @@ export const encoders = { direct, rate, latency, delta, timeFrames, countFrames 
 /** An encoder of any kind as plain data. */
 export type EncoderSpec = ReturnType<(typeof encoders)[EncoderKind]>;
 
+/** The name of an encoder. */
 export type EncoderKind = keyof typeof encoders;
 
+/** What an encoder of any kind may say. */
 export const encoderSchema = specSchema(
   'an encoder',
   Object.values(encoders).map(({ encoder }) => encoder),

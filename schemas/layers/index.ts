@@ -45,4 +45,5 @@ export type OwnLayerSpec = { readonly kind: string & { readonly [registered]: tr
 /** A layer of any kind of the library as plain data. */
 export type LayerSpec = ReturnType<(typeof layers)[keyof typeof layers]>;
 
+/** The name of a layer of the library. */
 export type LayerKind = keyof typeof layers;

@@ -18,6 +18,7 @@ import type { Examples } from './task.ts';
 /** The widest hidden layer whose patterns are summed over, for the true gradient and for an estimator's. */
 const WIDEST = { truth: 10, estimate: 8 };
 
+/** Which estimators are measured, on which loss, and how exactly. */
 export interface MeasureOptions {
   readonly estimators: readonly Estimator[];
   readonly loss: LossName;
@@ -48,6 +49,7 @@ export interface Measured {
   readonly hidden: Figures;
 }
 
+/** Bias and variance of gradient estimators on one network. */
 export interface Measurement {
   /** Whether the true gradients are sums over all patterns. */
   readonly exactTruth: boolean;

@@ -10,7 +10,9 @@ export const optimiserSchema = z.discriminatedUnion('kind', [adamSchema, sgdSche
   error: 'expected kind adam or sgd',
 });
 
+/** An optimiser as plain data: Adam, or stochastic gradient descent with momentum. */
 export type OptimiserOptions = z.output<typeof optimiserSchema>;
+/** The name of an optimiser. */
 export type OptimiserKind = OptimiserOptions['kind'];
 export type OptimiserOptionsOf<Kind extends OptimiserKind> = Extract<OptimiserOptions, { kind: Kind }>;
 

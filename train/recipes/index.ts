@@ -61,7 +61,11 @@ export interface WrittenRecipe {
   readonly options: TrainingOptions;
 }
 
-/** @param data examples to fit its network to; without, those that it was made for */
+/**
+ * A recipe in full, as plain data that a training can be given.
+ *
+ * @param data examples to fit its network to; without, those that it was made for
+ */
 export function writtenRecipe(recipe: Recipe, data?: TrainingData): WrittenRecipe {
   const { name, summary, training } = recipe;
   return {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
@@ -10,7 +10,9 @@ import { chartsOf, pageHtml } from '../cli/report/page.ts';
 import { coloursCss } from '../cli/report/style.ts';
 import { tracesOf } from '../cli/report/traces.ts';
 import { runProgram } from '../cli/program.ts';
-import { freeze, runOracle } from '../export/index.ts';
+import { certify, freeze, runOracle, toOnnx } from '../export/index.ts';
+import { presentDevices } from '../runtime/index.ts';
+import type { Certificate } from '../schemas/certificate.ts';
 import { loadPosterior } from '../schemas/checkpoint/index.ts';
 import { defineModel, dense, flatten, lif, readout } from '../schemas/index.ts';
 import { idx, trainInFolder } from '../train/index.ts';
@@ -24,6 +26,7 @@ const evil = '<script>alert("1")</script>';
 
 let kept: string;
 let report: Report;
+let certificate: Certificate;
 let html: string;
 
 /** A spiking network on small images, whose classes have names that nobody should trust. */
@@ -50,10 +53,9 @@ beforeAll(async () => {
       monitor: true,
     },
   );
-  writeFileSync(
-    join(kept, 'run', 'model.certificate.json'),
-    JSON.stringify({ digest: evil, devices: { cpu: 'same' } }),
-  );
+  const bytes = toOnnx(freeze(await loadPosterior(join(kept, 'run'))));
+  certificate = await certify(bytes, { devices: await presentDevices(['bits']), file: evil, inputs: 20 });
+  writeFileSync(join(kept, 'run', 'model.certificate.json'), JSON.stringify(certificate));
   report = await gatherReport(join(kept, 'run'), {
     data: `idx:${join(kept, 'images')}`,
     split: 'test',
@@ -132,6 +134,72 @@ describe('a report', () => {
     expect(await lineOf(() => gatherReport(join(kept, 'run'), missing))).toContain(
       'the certificate is not there',
     );
+  });
+});
+
+/** The report with this in place of its certificate. */
+const pageWith = (content: Certificate): string =>
+  pageHtml({ ...report, certificate: { file: 'some.certificate.json', content } }, chartsOf(report))
+    .split('<h2>Certificate</h2>')[1]!
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ');
+
+describe('a certificate', () => {
+  test('says first whether the file is the same everywhere, then what was compared', () => {
+    const said = pageWith(certificate);
+    expect(said).toMatch(/^ ✓ The file fires the same spikes on bits for all 20 inputs\. From some/);
+    expect(said).toContain('It is of the network of this page.');
+    // 12 neurons at six steps, for 20 inputs.
+    expect(said).toContain('activations compared 1,440 ');
+    expect(said).toMatch(/2\.lif 1,440 [\d,]+ \d+\.\d\d % every bit fixed/);
+    expect(said).toMatch(/bits identical 0 0 .* WebAssembly/);
+  });
+
+  test('names the device that is wrong, and the network that the file is not', () => {
+    const [device] = certificate.devices as [Certificate['devices'][0]];
+    const wrong = {
+      ...device,
+      name: 'cpu',
+      verdict: 'different',
+      differingSpikes: { '2.lif': 1234 },
+    } as const;
+    const other = { ...certificate, model: { ...certificate.model, sha256: '0'.repeat(64) } };
+    const said = pageWith({ ...other, devices: [device, wrong] });
+    expect(said).toMatch(/^ ✗ The file answers differently on cpu\. /);
+    expect(said).toContain('cpu different 1,234 0');
+    expect(said).toContain('It is of another file than the network of this page');
+    const oracle = { differingSpikes: { '2.lif': 3 }, largestDifference: 0.5 };
+    expect(pageWith({ ...certificate, oracle })).toMatch(
+      /^ ✗ .*is not what its network is\. .*file 3 spikes differ/,
+    );
+  });
+
+  test('tells of devices that do not open the file, or differ by rounding', () => {
+    const [device] = certificate.devices as [Certificate['devices'][0]];
+    const refused = { ...device, name: 'webgpu', verdict: 'refused', why: 'no GPU' } as const;
+    const close = { ...device, name: 'wasm', verdict: 'close' } as const;
+    const said = pageWith({ ...certificate, devices: [device, close, refused] });
+    expect(said).toMatch(
+      /^ ✓ .* on bits and wasm .*; on wasm but for rounding.*; webgpu does not open it\. /,
+    );
+    expect(said).toContain('webgpu refused – – – no GPU');
+    expect(pageWith({ ...certificate, devices: [refused] })).toMatch(/^ ✗ No device opens the file\. /);
+  });
+
+  test('lies in the folder, or beside it if it is of this network', async () => {
+    const [inside, beside] = [join(kept, 'run', 'model.certificate.json'), join(kept, 'a.certificate.json')];
+    const found = async () =>
+      (await gatherReport(join(kept, 'run'), { split: 'test', samples: [] })).certificate;
+    expect((await found())?.file).toBe(inside);
+    renameSync(inside, beside);
+    expect((await found())?.content).toEqual(certificate);
+    const other = { ...certificate, model: { ...certificate.model, sha256: '0'.repeat(64) } };
+    writeFileSync(beside, JSON.stringify(other));
+    expect(await found()).toBeUndefined();
+    renameSync(beside, inside);
+    writeFileSync(inside, '{}');
+    await expect(found()).rejects.toThrow(/model\.certificate\.json: /);
+    writeFileSync(inside, JSON.stringify(certificate));
   });
 });
 
@@ -215,8 +283,14 @@ test('the command writes page and charts, and tells of them', async () => {
     charts: string[];
     history: unknown[];
     answers: { accuracy: number };
+    certificate: object;
   };
   expect(said.history).toHaveLength(3);
+  expect(said.certificate).toEqual({
+    file: join(kept, 'run', 'model.certificate.json'),
+    network: certificate.model.sha256,
+    devices: { bits: 'identical' },
+  });
   expect(said.answers.accuracy).toBe(report.judged!.evaluation.accuracy);
   expect(readdirSync(svg).sort()).toEqual(
     [

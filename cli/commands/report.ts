@@ -5,7 +5,7 @@ import { reasonOf, UserError } from '../../schemas/errors.ts';
 import { addJson, addLimit, addThreads, choice, dataOption, whole } from '../options.ts';
 import { bytesText, say, sayJson } from '../output.ts';
 import type { Chart } from '../report/frame.ts';
-import { gatherReport, type Judged, type ReportOptions } from '../report/gather.ts';
+import { gatherReport, type Judged, type Report, type ReportOptions } from '../report/gather.ts';
 import { checkTarget, writeWhole } from '../write-file.ts';
 
 interface Given extends ReportOptions {
@@ -34,7 +34,10 @@ export function define(command: Command): void {
       samples,
       [0],
     )
-    .option('--certificate <file>', 'Of bitspike verify; one that lies in the folder unless given');
+    .option(
+      '--certificate <file>',
+      'Of bitspike verify; one in the folder, or beside it of this network, unless given',
+    );
   addJson(addThreads(addLimit(command))).action(run);
 }
 
@@ -57,7 +60,7 @@ async function run(
   if (report.judged === undefined)
     say('give --data to judge the network too: calibration, confusion, spikes');
   if (!json) return;
-  const { history, signs, judged, onnx } = report;
+  const { history, signs, judged, onnx, certificate } = report;
   const answers = judged && answersOf(judged);
   sayJson({
     run: folder,
@@ -67,8 +70,15 @@ async function run(
     signs,
     charts: files,
     ...(answers && { answers }),
+    ...(certificate && { certificate: verdictsOf(certificate) }),
   });
 }
+
+const verdictsOf = ({ file, content }: NonNullable<Report['certificate']>) => ({
+  file,
+  network: content.model.sha256,
+  devices: Object.fromEntries(content.devices.map(({ name, verdict }) => [name, verdict])),
+});
 
 const answersOf = ({ data, evaluation, confusion }: Judged) => ({
   data,

@@ -140,6 +140,7 @@ export function reliabilityChart({ calibration }: Evaluation): Chart {
       {
         marginLeft: 56,
         marginRight: 24,
+        marginTop: 32,
         marginBottom: 44,
         x: { label: 'top probability →', domain: [0, 1], tickFormat: '.0%', ticks: 5 },
         y: { label: '↑ accuracy', domain: [0, 1], tickFormat: '.0%', grid: true, ticks: 5 },

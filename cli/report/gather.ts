@@ -1,13 +1,14 @@
 /** What a report says, as plain data. */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { freeze, type OnnxReport, reportOnnx, toOnnx } from '../../export/index.ts';
 import { type Evaluation, evaluate, load } from '../../runtime/index.ts';
+import { type Certificate, parseCertificate } from '../../schemas/certificate.ts';
 import { codeOf } from '../../schemas/checkpoint/durable.ts';
 import { UserError } from '../../schemas/errors.ts';
-import { parseJson } from '../../schemas/json.ts';
 import type { Model } from '../../schemas/model.ts';
 import type { Posterior } from '../../schemas/posterior.ts';
+import { sha256 } from '../../schemas/sha256.ts';
 import { type Dataset, type EpochFigures, readHistory, type Split } from '../../train/index.ts';
 import { inputsFor, openData } from '../data.ts';
 import { loadTrained } from '../trained.ts';
@@ -43,9 +44,9 @@ export interface Report {
   readonly history: readonly EpochFigures[];
   readonly signs: readonly LayerSigns[];
   /** Of the .onnx that the mean of the posterior becomes. */
-  readonly onnx: OnnxReport;
+  readonly onnx: OnnxReport & { readonly sha256: string };
   readonly judged?: Judged;
-  readonly certificate?: { readonly file: string; readonly content: unknown };
+  readonly certificate?: { readonly file: string; readonly content: Certificate };
 }
 
 /** @throws UserError where the folder holds no training, or the data do not fit its network */
@@ -53,7 +54,8 @@ export async function gatherReport(run: string, options: ReportOptions): Promise
   const { posterior } = await loadTrained(run);
   const { model, classNames } = posterior;
   const bytes = toOnnx(freeze(posterior));
-  const certificate = await certificateOf(run, options.certificate);
+  const hash = sha256(bytes);
+  const certificate = await certificateOf(run, options.certificate, hash);
   return {
     run,
     model,
@@ -61,7 +63,7 @@ export async function gatherReport(run: string, options: ReportOptions): Promise
     classNames,
     history: await readHistory(run),
     signs: signsOf(posterior),
-    onnx: reportOnnx(bytes, 'the exported network'),
+    onnx: { ...reportOnnx(bytes, 'the exported network'), sha256: hash },
     ...(options.data !== undefined && { judged: await judge(run, posterior, bytes, options) }),
     ...(certificate && { certificate }),
   };
@@ -104,18 +106,35 @@ function checkSamples(samples: readonly number[], { count, name }: Dataset): voi
   );
 }
 
-/** The certificate that was named, or one that lies in the folder of the run. */
-async function certificateOf(run: string, named: string | undefined): Promise<Report['certificate']> {
-  const found =
-    named ??
-    (await readdir(run))
-      .filter((name) => name.endsWith('.certificate.json'))
-      .sort()
-      .map((name) => join(run, name))[0];
-  if (found === undefined) return undefined;
-  const bytes = await readFile(found).catch((cause: unknown) => {
+/** The certificate that was named, else one in the folder of the run, else one beside it of this very network. */
+async function certificateOf(
+  run: string,
+  named: string | undefined,
+  hash: string,
+): Promise<Report['certificate']> {
+  if (named !== undefined) return readCertificate(named);
+  const [own] = await certificatesIn(run);
+  if (own !== undefined) return readCertificate(own);
+  for (const file of await certificatesIn(relative('', resolve(run, '..')) || '.')) {
+    // What lies beside the folder may be anybody's: only what is sound and of this network counts.
+    const found = await readCertificate(file).catch(() => undefined);
+    if (found?.content.model.sha256 === hash) return found;
+  }
+  return undefined;
+}
+
+async function certificatesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .filter((name) => name.endsWith('.certificate.json'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+async function readCertificate(file: string): Promise<NonNullable<Report['certificate']>> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
     const problem = codeOf(cause) === 'ENOENT' ? 'is not there' : 'cannot be read';
-    throw new UserError(`${found}: the certificate ${problem}; bitspike verify writes one`, { cause });
+    throw new UserError(`${file}: the certificate ${problem}; bitspike verify writes one`, { cause });
   });
-  return { file: found, content: parseJson(bytes, found) };
+  return { file, content: parseCertificate(bytes, file) };
 }

@@ -5,6 +5,7 @@ import { layersText } from '../layers-text.ts';
 import { parameterCounts } from '../network.ts';
 import { bytesText, grouped, microseconds, percent, shapeText } from '../output.ts';
 import { confusionChart, countText, reliabilityChart, riskChart, signsChart } from './answer-charts.ts';
+import { certificateSection } from './certificate.ts';
 import type { Chart } from './frame.ts';
 import type { Report } from './gather.ts';
 import { escaped, factsHtml, tableHtml } from './html.ts';
@@ -165,26 +166,9 @@ function sizeSection(report: Report): string {
   return `<section><h2>Size and operations</h2>
 <p>${escaped(`${bytesText(file)} as .onnx, ${bitsPerWeight.file.toFixed(3)} bits a weight with all around them, ${bitsPerWeight.packed.toFixed(3)} packed. ${standard ? 'All operators are standard ONNX.' : 'Not all operators are standard ONNX.'}`)}</p>
 ${tableHtml('Layers, and the additions that one example takes', [['layer', 'input', 'output', 'weights', 'additions', 'spike rate'], ...rows])}
-${tableHtml('Bytes of the .onnx', [['part', 'size', 'of the file'], ...partRows, ['file', bytesText(file), '100.00 %']])}
-${tableHtml('Operators of the graph', [['operator', 'uses'], ...used])}</section>`;
+<div class="tables">${tableHtml('Bytes of the .onnx', [['part', 'size', 'of the file'], ...partRows, ['file', bytesText(file), '100.00 %']])}
+${tableHtml('Operators of the graph', [['operator', 'uses'], ...used])}</div></section>`;
 }
 
 /** `realParameters` → `real parameters` */
 const words = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-
-function certificateSection({ certificate }: Report): string {
-  if (!certificate) return '';
-  const rows = entriesOf(certificate.content, '');
-  return `<section><h2>Certificate</h2><p>From ${escaped(certificate.file)}; <code>bitspike verify</code> checks it.</p>${tableHtml('What the certificate says', [['field', 'value'], ...rows])}</section>`;
-}
-
-/** Rows of a table that a certificate takes at most; the rest is in its file. */
-const MOST_ROWS = 60;
-
-/** Plain data as rows of path and value. */
-function entriesOf(value: unknown, path: string): [string, string][] {
-  if (typeof value !== 'object' || value === null) return [[path || 'value', String(value)]];
-  return Object.entries(value)
-    .flatMap(([key, inside]) => entriesOf(inside, path ? `${path}.${key}` : key))
-    .slice(0, MOST_ROWS);
-}

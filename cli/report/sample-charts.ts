@@ -14,7 +14,7 @@ export const sampleCharts = (samples: readonly SampleTrace[], classNames: readon
 function nameOf({ sample, label, predicted }: SampleTrace, classNames: readonly string[]): string {
   const name = (index: number): string => classNames[index] ?? String(index);
   const answer = label === predicted ? 'answered right' : `taken for ${name(predicted)}`;
-  return `example ${sample}, ${name(label)}, ${answer}`;
+  return `example ${sample} of class ${name(label)}, ${answer}`;
 }
 
 function rasterChart(sample: SampleTrace, classNames: readonly string[]): Chart {

@@ -61,7 +61,7 @@ h2{font-size:20px;line-height:1.3;font-weight:650;margin:48px 0 8px;padding-top:
 h3{font-size:16px;font-weight:650;margin:32px 0 8px}
 p{margin:0 0 16px;max-width:72ch}
 .soft,figcaption,caption{color:var(--soft);font-size:14px}
-dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(164px,1fr));gap:12px;margin:16px 0 0}
+dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:12px;margin:16px 0 0}
 dl div{background:var(--panel);border-radius:6px;padding:10px 14px}
 dt{color:var(--soft);font-size:14px}
 dd{margin:0;font-variant-numeric:tabular-nums;font-weight:600;overflow-wrap:anywhere}
@@ -74,13 +74,21 @@ svg{display:block;max-width:100%;height:auto}
 .wide .scroll svg{min-width:720px}
 .scroll{overflow-x:auto;margin-top:16px}
 .scroll:focus-visible{outline:2px solid var(--series-1);outline-offset:2px}
-table{border-collapse:collapse;min-width:min(100%,520px);font-size:14px;font-variant-numeric:tabular-nums}
+.tables{display:flex;flex-wrap:wrap;gap:0 48px}
+.tables .scroll{flex:1 1 320px}
+.scroll+p{margin-top:16px}
+table{border-collapse:collapse;width:max-content;min-width:min(100%,320px);font-size:14px;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding-bottom:6px}
 th,td{padding:6px 12px 6px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 thead th{color:var(--soft);font-weight:600;white-space:nowrap}
 tbody th{font-weight:500}
-.number{text-align:right}
+.number{text-align:right;white-space:nowrap}
+td{max-width:48ch}
 th:last-child,td:last-child{padding-right:0}
+.verdict{padding:12px 16px;border-radius:6px;border-left:4px solid var(--series-3);background:var(--panel);font-weight:600}
+.verdict.bad{border-color:var(--series-2)}
+.verdict span{color:var(--series-3);margin-right:6px}
+.verdict.bad span{color:var(--series-2)}
 footer{max-width:1080px;margin:48px auto 0;padding:16px 24px 40px;color:var(--soft);font-size:14px}
 @media(max-width:760px){main,header,footer{padding-left:16px;padding-right:16px}header{padding-top:24px}
 .charts{grid-template-columns:minmax(0,1fr)}h1{font-size:24px}dl{grid-template-columns:repeat(2,minmax(0,1fr))}}

@@ -34,6 +34,7 @@ function lineChart({ lines, y, text, ...about }: LineChart): Chart | undefined {
   const epochs = names.flatMap((name) => lines[name]!.map(({ epoch }) => epoch));
   const last = names.map((name) => `${name} ends at ${text(lines[name]!.at(-1)!.value)}`);
   const [from, to] = [Math.min(...epochs), Math.max(...epochs)];
+  const values = names.flatMap((name) => lines[name]!.map(({ value }) => value));
   return framed({
     ...about,
     alternative: `${about.title}, epochs ${from} to ${to}: ${last.join(', ')}.`,
@@ -49,7 +50,14 @@ function lineChart({ lines, y, text, ...about }: LineChart): Chart | undefined {
           ticks: Math.min(8, to - from + 1),
           tickFormat: 'd',
         },
-        y: { grid: true, label: null, ticks: 5, ...y },
+        y: {
+          grid: true,
+          label: null,
+          ticks: 5,
+          nice: true,
+          ...y,
+          ...(y.type === 'log' && powersAround(values)),
+        },
         marks: names.flatMap((name, index) => [
           Plot.line(lines[name]!, {
             x: 'epoch',
@@ -68,6 +76,18 @@ function lineChart({ lines, y, text, ...about }: LineChart): Chart | undefined {
       },
     ],
   });
+}
+
+/** An axis from one power of ten to another, with lines at powers alone. */
+function powersAround(values: readonly number[]): Plot.ScaleOptions {
+  const low = Math.floor(Math.log10(Math.min(...values)));
+  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))));
+  const step = Math.ceil((high - low) / 6);
+  const powers = Array.from(
+    { length: Math.floor((high - low) / step) + 1 },
+    (_, index) => low + index * step,
+  );
+  return { domain: [10 ** low, 10 ** high], ticks: powers.map((power) => 10 ** power) };
 }
 
 const four = (value: number): string => value.toPrecision(4);

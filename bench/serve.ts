@@ -2,71 +2,18 @@
  * `bitspike serve` against the least that answers the same requests, node:http and onnxruntime-node. Both serve the
  * ensemble of `examples/web`, one digit in a request; a process of its own asks, over connections that are kept alive.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { type Findings, median, type Row, rounded } from './harness.ts';
 import { integers } from './options.ts';
-import type { LoadResult } from './serve/load.ts';
+import type { AbuseResult } from './serve/abuse.ts';
+import { loadOn, type Measured, resultOf, type Side, start } from './serve/side.ts';
 
 /** Compiled, this file is in `dist/bench`. */
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const model = join(dirname(at('..')), 'examples/web/public/models/digits.onnx');
-
-interface Side {
-  /** Address of its model. */
-  readonly address: string;
-  /** Seconds of the processor that it has used so far; undefined where the system does not tell. */
-  processorTime(): Promise<number | undefined>;
-  close(): Promise<void>;
-}
-
-/** Starts a server, and waits until it says where it listens. */
-async function start(script: string, args: readonly string[]): Promise<Side> {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return {
-    address: await addressOf(child),
-    async processorTime() {
-      const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => undefined);
-      // After the name in brackets: user and system time of all threads, in hundredths of a second.
-      const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return fields && (Number(fields[11]) + Number(fields[12])) / 100;
-    },
-    async close() {
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
-}
-
-const addressOf = (child: ChildProcess): Promise<string> =>
-  new Promise((resolve, reject) => {
-    let text = '';
-    child.stdout?.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      const [found] = /http:\S+\/v2\/models\/\w+/.exec(text) ?? [];
-      if (found !== undefined) resolve(found);
-    });
-    child.once('exit', (code) => reject(new Error(`a server ended with code ${code} before it listened`)));
-  });
-
-interface Measured extends LoadResult {
-  /** Microseconds of the processor per request. */
-  readonly processorTime: number;
-}
-
-async function loadOn(side: Side, connections: number, seconds: number): Promise<Measured> {
-  const before = await side.processorTime();
-  const args = [at('./serve/load.js'), side.address, String(connections), String(seconds)];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
-  const result = JSON.parse(stdout) as LoadResult;
-  const used = ((await side.processorTime()) ?? Number.NaN) - (before ?? Number.NaN);
-  return { ...result, processorTime: (1e6 * used) / result.requests };
-}
 
 interface Figures {
   readonly perSecond: number;
@@ -84,7 +31,7 @@ const figuresOf = (results: readonly Measured[]): Figures => ({
   refused: results.reduce((sum, { refused }) => sum + refused, 0),
 });
 
-const rowsOf = (connections: number, ours: Figures, theirs: Figures): Row[] =>
+const rowsOf = (name: string, peer: string, ours: Figures, theirs: Figures): Row[] =>
   (
     [
       ['perSecond', 'requests/s', '/s'],
@@ -95,13 +42,16 @@ const rowsOf = (connections: number, ours: Figures, theirs: Figures): Row[] =>
   )
     .filter(([key]) => !Number.isNaN(ours[key]))
     .map(([key, title, unit]) => ({
-      name: `${connections} connections: ${title}`,
-      peer: 'node:http',
+      name: `${name}: ${title}`,
+      peer,
       ours: rounded(ours[key]),
       theirs: rounded(theirs[key]),
       unit,
       ratio: rounded(ours[key] / theirs[key]),
     }));
+
+/** Seconds. */
+const warmUp = 6;
 
 /** Takes turns: ours, theirs, ours, theirs, … */
 async function compare(connections: readonly number[], seconds: number, rounds: number): Promise<Findings> {
@@ -110,7 +60,8 @@ async function compare(connections: readonly number[], seconds: number, rounds: 
   const rows: Row[] = [];
   const notes: string[] = [];
   try {
-    for (const side of [ours, theirs]) await loadOn(side, 8, 3);
+    // One at a time goes another way than many, and either takes thousands of requests until V8 has compiled it well.
+    for (const side of [ours, theirs]) for (const count of [8, 1]) await loadOn(side, count, warmUp);
     for (const count of connections) {
       const results: [Measured[], Measured[]] = [[], []];
       for (let round = 0; round < rounds; round++) {
@@ -118,9 +69,12 @@ async function compare(connections: readonly number[], seconds: number, rounds: 
         results[1].push(await loadOn(theirs, count, seconds));
       }
       const [own, other] = results.map(figuresOf) as [Figures, Figures];
-      rows.push(...rowsOf(count, own, other));
+      rows.push(...rowsOf(`${count} connections`, 'node:http', own, other));
       if (own.refused > 0) notes.push(`${count} connections: ${own.refused} requests were refused by ours`);
     }
+    const abused = await abuse(ours, seconds, rounds);
+    rows.push(...abused.rows);
+    notes.push(...abused.notes);
   } finally {
     await ours.close();
     await theirs.close();
@@ -130,6 +84,34 @@ async function compare(connections: readonly number[], seconds: number, rounds: 
     notes: [
       ...notes,
       'requests/s: above 1, ours is faster; the others: below 1, ours is faster; processor time: of all threads of the server',
+    ],
+  };
+}
+
+const told = (counts: Readonly<Record<string, number>> = {}): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+
+/** What those who ask properly notice of others who do not: they take turns being alone. */
+async function abuse(side: Side, seconds: number, rounds: number): Promise<Findings> {
+  const connections = 8;
+  const results: [Measured[], Measured[]] = [[], []];
+  let last: AbuseResult | undefined;
+  for (let round = 0; round < rounds; round++) {
+    const abused = resultOf<AbuseResult>('abuse', [side.address, String(seconds + 1)]);
+    // Slow connections have gathered by then.
+    await delay(500);
+    results[0].push(await loadOn(side, connections, seconds));
+    last = await abused;
+    results[1].push(await loadOn(side, connections, seconds));
+  }
+  const [abused, alone] = results.map(figuresOf) as [Figures, Figures];
+  return {
+    rows: rowsOf(`${connections} connections, with abuse`, 'without', abused, alone),
+    notes: [
+      `abuse in ${seconds + 1} s: ${told(last?.done)}; answered: ${told(last?.answers)}`,
+      `with abuse: ${abused.refused} proper requests were refused; processor time: with that of the abuse`,
     ],
   };
 }

@@ -11,6 +11,7 @@ import { Batcher } from '../runtime/serve/batcher.ts';
 import { Counter, exposition, Histogram } from '../runtime/serve/exposition.ts';
 import { type RunningServer, serve, type ServeOptions } from '../runtime/serve/index.ts';
 import type { Outputs, ServedNetwork } from '../runtime/serve/network.ts';
+import { openNearest } from '../runtime/serve/nearest.ts';
 import { serveOptionsSchema } from '../runtime/serve/options.ts';
 import { binary, defineModel, dense, flatten, lif, Random, readout, UserError } from '../schemas/index.ts';
 import { buildCli, startCli } from './support/cli.ts';
@@ -216,6 +217,17 @@ describe('the protocol', () => {
     const sequences = await infer('timed', { inputs: [inputOf(spikes, [4, 5])] });
     const direct = await directly(files.timed, spikes);
     for (const { name, data } of sequences.json.outputs) expect(data).toEqual([...direct[name]!.data]);
+  });
+
+  it('takes inference requests at every way to write their address', async () => {
+    const body = JSON.stringify({ inputs: [inputOf(randomBytes(12, 2), [12])] });
+    const answers = await Promise.all(
+      ['ensemble/infer', 'ensemble/versions/1/infer', 'ensemble/infer?a=b', '%65nsemble/infer'].map((path) =>
+        ask(`/v2/models/${path}`, { method: 'POST', body }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    for (const { json } of answers) expect(json).toEqual(answers[0]!.json);
   });
 
   it('gives the outputs that are asked for, in that order', async () => {
@@ -445,6 +457,28 @@ describe('a bad connection', () => {
     expect((await infer('ensemble', good)).status).toBe(200);
   });
 
+  it('that sends too much, all of it before it reads, is told so', async () => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.write(`${head}Content-Length: 3000000\r\n\r\n`);
+    for (let part = 0; part < 30; part++) {
+      socket.write(' '.repeat(100_000));
+      await delay(5);
+    }
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    const error = await new Promise((resolve) => {
+      socket.on('error', resolve);
+      socket.on('end', () => resolve(undefined));
+    });
+    expect(error).toBeUndefined();
+    expect(answer).toMatch(/^HTTP\/1\.1 413 .*"the body is larger than 20000 bytes"\}$/s);
+  });
+
+  it('that says it sends too much, and then does not, is closed', async () => {
+    const answer = await raw((send) => send(`${head}Content-Length: 3000000\r\n\r\n`));
+    expect(answer).toMatch(/^HTTP\/1\.1 413 .*Connection: close/s);
+  });
+
   it('that ends in the middle of a request harms nobody', async () => {
     for (let count = 0; count < 20; count++) {
       const socket = connect(server.port, '127.0.0.1', () => {
@@ -470,6 +504,8 @@ function sums() {
       ],
     },
     classes: ['sum'],
+    device: 'cpu',
+    seconds: 0.001,
     failure: undefined,
     run(examples, count) {
       batches.push(count);
@@ -492,6 +528,54 @@ const quiet = { computed: () => undefined, taken: () => undefined };
 const settings = (options: object) => serveOptionsSchema.parse(options);
 const pair = (value: number) => Uint8Array.of(value, 1);
 const tick = () => delay(0);
+
+/** Whether a run was over before this thread heard from any other. */
+async function isHere(network: ServedNetwork, count: number, isAlone: boolean): Promise<boolean> {
+  let isOver = false;
+  const running = network.run(randomBytes(count * 12, 9), count, isAlone).then(() => (isOver = true));
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  const found = isOver;
+  await running;
+  return found;
+}
+
+describe('a quick network', () => {
+  it('computes a lone request in this thread, no longer than it may, and batches in its own', async () => {
+    const quick = await openNearest(files.ensemble, { device: 'bits' }, 100);
+    expect(await isHere(quick, 1, true)).toBe(true);
+    expect(await isHere(quick, 1, false)).toBe(false);
+    expect(await isHere(quick, 1 + Math.floor(0.1 / quick.seconds), true)).toBe(false);
+    const examples = randomBytes(12, 10);
+    expect(await quick.run(examples.slice(), 1, true)).toEqual(await quick.run(examples.slice(), 1, false));
+    await quick.close();
+
+    const never = await openNearest(files.ensemble, { device: 'bits' }, 0);
+    expect(await isHere(never, 1, true)).toBe(false);
+    await never.close();
+  });
+
+  it('is told which requests are alone', async () => {
+    const { network, open } = sums();
+    const alone: boolean[] = [];
+    const batcher = new Batcher(
+      {
+        ...network,
+        run(examples, count, isAlone) {
+          alone.push(isAlone);
+          return network.run(examples, count, isAlone);
+        },
+      },
+      settings({}),
+      quiet,
+    );
+    const answers = [1, 2, 3].map((value) => batcher.submit(pair(value), 1));
+    open();
+    await tick();
+    open();
+    await Promise.all(answers);
+    expect(alone).toEqual([true, false]);
+  });
+});
 
 describe('batches', () => {
   it('are what came while the network computed, no larger than the limit, and each gets its own', async () => {
@@ -552,12 +636,12 @@ describe('batches', () => {
     const batcher = new Batcher(network, settings({ queue: 2, timeout: 0.05, maxBatch: 1 }), quiet);
     const first = batcher.submit(pair(1), 1);
     const late = batcher.submit(pair(2), 1);
-    const gone = new AbortController();
-    const left = batcher.submit(pair(3), 1, gone.signal);
+    let leave: (() => void) | undefined;
+    const left = batcher.submit(pair(3), 1, (gone) => (leave = gone));
     expect(() => batcher.submit(pair(4), 1)).toThrow(
       expect.objectContaining({ status: 503, headers: { 'Retry-After': '1' } }),
     );
-    gone.abort();
+    leave?.();
     await expect(left).rejects.toMatchObject({ status: 408 });
     await expect(first).rejects.toMatchObject({ status: 504 });
     await expect(late).rejects.toMatchObject({ status: 504 });
@@ -575,8 +659,8 @@ describe('batches', () => {
     let attempts = 0;
     const failing: ServedNetwork = {
       ...network,
-      run: (examples, count) =>
-        attempts++ === 0 ? Promise.reject(new Error('too hot')) : network.run(examples, count),
+      run: (examples, count, isAlone) =>
+        attempts++ === 0 ? Promise.reject(new Error('too hot')) : network.run(examples, count, isAlone),
     };
     const batcher = new Batcher(failing, settings({}), quiet);
     await expect(batcher.submit(pair(1), 1)).rejects.toMatchObject({ status: 500, message: /too hot/ });

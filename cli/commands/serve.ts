@@ -15,6 +15,7 @@ interface Options {
   readonly port: number;
   readonly maxBatch: number;
   readonly maxDelay: number;
+  readonly inlineLimit: number;
   readonly queue: number;
   readonly bodyLimit: number;
   readonly timeout: number;
@@ -29,6 +30,7 @@ const readers = {
   port: ['number', whole],
   maxBatch: ['examples', count],
   maxDelay: ['ms', number],
+  inlineLimit: ['ms', number],
   queue: ['requests', count],
   bodyLimit: ['bytes', count],
   timeout: ['seconds', number],

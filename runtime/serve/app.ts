@@ -1,14 +1,13 @@
 import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
-import { reasonOf } from '../../schemas/errors.ts';
 import { version } from '../../schemas/version.ts';
 import type { Batcher } from './batcher.ts';
-import { readBody } from './body.ts';
 import { contentType } from './exposition.ts';
+import { answerInference, refusalOf } from './infer.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { ServedNetwork } from './network.ts';
 import type { Settings } from './options.ts';
-import { lengthHeader, readInference, writeAnswer } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
 /** A network with its name and the queue before it. */
@@ -17,6 +16,8 @@ export interface Served {
   readonly device: string;
   readonly network: ServedNetwork;
   readonly batcher: Batcher;
+  /** Is told of every answer: its status, and the seconds that it took. */
+  readonly answered: (status: number, seconds: number) => void;
 }
 
 /** What the routes need of the server. */
@@ -33,8 +34,23 @@ type Environment = { Bindings: HttpBindings };
 /** There is one version of every network. */
 const modelVersion = '1';
 
+/**
+ * The addresses that inference requests are sent to, written as everyone writes them: what comes there needs no
+ * router.
+ */
+export const inferenceAddresses = (models: Iterable<Served>): Map<string, Served> =>
+  new Map(
+    [...models].flatMap((served) =>
+      ['', `/versions/${modelVersion}`].map((version) => [
+        `/v2/models/${served.name}${version}/infer`,
+        served,
+      ]),
+    ),
+  );
+
 /** The routes of the Open Inference Protocol, and `/metrics`. */
-export function appOf({ models, settings, metrics, isStopping }: Serving): Hono<Environment> {
+export function appOf(serving: Serving): Hono<Environment> {
+  const { models, metrics, isStopping } = serving;
   const app = new Hono<Environment>();
   const isAlive = (): boolean => [...models.values()].every(({ network }) => !network.failure);
   const modelOf = (context: Context): Served => {
@@ -96,28 +112,14 @@ export function appOf({ models, settings, metrics, isStopping }: Serving): Hono<
         return context.json({ name, ready }, ready ? 200 : 400);
       },
     ];
-    routes[`${path}/infer`] = ['POST', (context) => infer(context, modelOf(context))];
-  }
-
-  async function infer(context: Context<Environment>, { name, network, batcher }: Served): Promise<Response> {
-    const started = performance.now();
-    let response: Response;
-    try {
-      const body = await readBody(context.env.incoming, settings.bodyLimit);
-      const inference = readInference(
-        body,
-        context.req.header(lengthHeader),
-        network.signature,
-        settings.maxBatch,
-      );
-      const outputs = await batcher.submit(inference.examples, inference.count, disconnection(context));
-      const answer = writeAnswer(name, inference, outputs);
-      response = context.body(answer.body, 200, answer.headers);
-    } catch (error) {
-      response = refuse(context, error);
-    }
-    metrics.answered(name, response.status, (performance.now() - started) / 1000);
-    return response;
+    routes[`${path}/infer`] = [
+      'POST',
+      async (context) => {
+        const { incoming, outgoing } = context.env;
+        await answerInference(incoming, outgoing, modelOf(context), serving);
+        return RESPONSE_ALREADY_SENT;
+      },
+    ];
   }
 
   for (const [path, [method, handler]] of Object.entries(routes)) {
@@ -133,20 +135,7 @@ export function appOf({ models, settings, metrics, isStopping }: Serving): Hono<
   return app;
 }
 
-/** Aborts when the client goes away before its answer is sent. */
-function disconnection({ env: { outgoing } }: Context<Environment>): AbortSignal {
-  const controller = new AbortController();
-  outgoing.once('close', () => {
-    if (!outgoing.writableFinished) controller.abort();
-  });
-  return controller.signal;
-}
-
 function refuse(context: Context, error: unknown): Response {
-  if (error instanceof Refusal) {
-    return context.json({ error: error.message }, error.status, { ...error.headers });
-  }
-  // A defect of ours: who runs the server learns where, who asks does not.
-  console.error(error instanceof Error ? error.stack : reasonOf(error));
-  return context.json({ error: 'the server has a defect; its log tells more' }, 500);
+  const { status, message, headers } = refusalOf(error);
+  return context.json({ error: message }, status, { ...headers });
 }

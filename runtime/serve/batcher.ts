@@ -52,10 +52,10 @@ export class Batcher {
   /**
    * The outputs for the examples of one request.
    *
-   * @param signal aborts when nobody waits for the answer any more
+   * @param watch is given what to call when nobody waits for the answer any more; to call it later does no harm
    * @throws Refusal 503 when the queue is full or the network has failed, 504 when it takes too long
    */
-  submit(examples: Numbers, count: number, signal?: AbortSignal): Promise<Outputs> {
+  submit(examples: Numbers, count: number, watch?: (leave: () => void) => void): Promise<Outputs> {
     const { queue, timeout } = this.#settings;
     if (this.#network.failure) throw unavailable('the network has failed; the server must be started again');
     if (this.#queue.length >= queue)
@@ -68,21 +68,19 @@ export class Batcher {
         resolve: (outputs) => settle(() => resolve(outputs)),
         reject: (error) => settle(() => reject(error)),
       };
-      const leave = (error: Refusal): void => {
-        this.#queue = this.#queue.filter((other) => other !== waiting);
-        waiting.reject(error);
-      };
-      const gone = (): void => leave(new Refusal(408, 'the client went away'));
-      const timer = setTimeout(
-        () => leave(new Refusal(504, `there was no answer in ${timeout} s`)),
-        timeout * 1000,
-      );
+      let isSettled = false;
       const settle = (then: () => void): void => {
+        isSettled = true;
         clearTimeout(timer);
-        signal?.removeEventListener('abort', gone);
         then();
       };
-      signal?.addEventListener('abort', gone);
+      const leave = (status: 408 | 504, reason: string): void => {
+        if (isSettled) return;
+        this.#queue = this.#queue.filter((other) => other !== waiting);
+        waiting.reject(new Refusal(status, reason));
+      };
+      const timer = setTimeout(() => leave(504, `there was no answer in ${timeout} s`), timeout * 1000);
+      watch?.(() => leave(408, 'the client went away'));
       this.#queue.push(waiting);
       this.#next();
     });
@@ -123,8 +121,13 @@ export class Batcher {
     for (const { since } of batch) this.#observer.taken((started - since) / 1000);
     const count = batch.reduce((sum, { count: own }) => sum + own, 0);
     try {
-      const outputs = await this.#network.run(joined(batch), count);
+      const outputs = await this.#network.run(joined(batch), count, batch.length === 1);
       this.#observer.computed(count, (performance.now() - started) / 1000);
+      const [alone, ...others] = batch;
+      if (others.length === 0) {
+        alone?.resolve(outputs);
+        return;
+      }
       let start = 0;
       for (const request of batch) {
         request.resolve(this.#part(outputs, start, request.count));
@@ -138,6 +141,7 @@ export class Batcher {
     }
   }
 
+  /** The examples of one request out of those of its batch. */
   #part(outputs: Outputs, start: number, count: number): Outputs {
     return Object.fromEntries(
       [...this.#axes].map(([name, axis]) => [name, rowsOf(outputs[name]!, axis, start, count)]),
@@ -147,8 +151,9 @@ export class Batcher {
 
 const unavailable = (message: string): Refusal => new Refusal(503, message, { 'Retry-After': '1' });
 
-/** The examples of all requests one after another, in memory of their own. */
+/** The examples of all requests one after another, in memory that is theirs alone. */
 function joined(batch: readonly Waiting[]): Numbers {
+  if (batch.length === 1) return batch[0]!.examples;
   const size = batch.reduce((sum, { examples }) => sum + examples.length, 0);
   const all = new (batch[0]!.examples instanceof Uint8Array ? Uint8Array : Float32Array)(size);
   let start = 0;

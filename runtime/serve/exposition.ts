@@ -44,10 +44,17 @@ export class Counter implements Metric {
   }
 
   add(labels: Labels, amount = 1): void {
+    this.of(labels)(amount);
+  }
+
+  /** Adds to the series of these labels: what is called often looks it up once. */
+  of(labels: Labels): (amount?: number) => void {
     const key = labelsText(labels);
-    const series = this.#series.get(key);
-    if (series) series.value += amount;
-    else this.#series.set(key, { labels, value: amount });
+    const series = this.#series.get(key) ?? { labels, value: 0 };
+    this.#series.set(key, series);
+    return (amount = 1) => {
+      series.value += amount;
+    };
   }
 
   lines(): string[] {
@@ -90,15 +97,20 @@ export class Histogram implements Metric {
   }
 
   observe(labels: Labels, value: number): void {
+    this.of(labels)(value);
+  }
+
+  /** Puts a value into the series of these labels: what is called often looks it up once. */
+  of(labels: Labels): (value: number) => void {
     const key = labelsText(labels);
-    let series = this.#series.get(key);
-    if (!series) {
-      series = { labels, counts: Array.from({ length: this.#bounds.length + 1 }, () => 0), sum: 0 };
-      this.#series.set(key, series);
-    }
-    const bucket = this.#bounds.findIndex((bound) => value <= bound);
-    series.counts[bucket === -1 ? this.#bounds.length : bucket]! += 1;
-    series.sum += value;
+    const counts = Array.from({ length: this.#bounds.length + 1 }, () => 0);
+    const series = this.#series.get(key) ?? { labels, counts, sum: 0 };
+    this.#series.set(key, series);
+    return (value) => {
+      const bucket = this.#bounds.findIndex((bound) => value <= bound);
+      series.counts[bucket === -1 ? this.#bounds.length : bucket]! += 1;
+      series.sum += value;
+    };
   }
 
   lines(): string[] {

@@ -9,6 +9,17 @@ import type { Numbers, Signature, Tensor } from './signature.ts';
 export const movable = (arrays: readonly Numbers[]): ArrayBuffer[] =>
   arrays.filter(({ byteLength }) => byteLength > 65_536).map(({ buffer }) => buffer as ArrayBuffer);
 
+/** What a thread tells of the network that it has opened. */
+export interface Opened {
+  readonly signature: Signature;
+  /** Names of the classes, or of the numbers of a regression. */
+  readonly classes: readonly string[];
+  /** Where it computes. */
+  readonly device: string;
+  /** Seconds that one example alone takes there, without the way to the thread. */
+  readonly seconds: number;
+}
+
 /** What the thread of a network is started with. */
 export interface ThreadStart {
   readonly file: string;
@@ -22,7 +33,7 @@ export type Order =
 
 /** What it says. */
 export type Report =
-  | { readonly kind: 'ready'; readonly signature: Signature; readonly classes: readonly string[] }
+  | ({ readonly kind: 'ready' } & Opened)
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'done'; readonly outputs: Readonly<Record<string, Tensor>> }
   | { readonly kind: 'failed'; readonly reason: string };

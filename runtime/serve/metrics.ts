@@ -50,19 +50,29 @@ export class ServerMetrics {
 
   /** What a batcher of this network tells. */
   observerOf(model: string): BatchObserver {
+    const examples = this.#examples.of({ model });
+    const inference = this.#inference.of({ model });
+    const batch = this.#batch.of({ model });
     return {
-      computed: (examples, seconds) => {
-        this.#examples.add({ model }, examples);
-        this.#inference.observe({ model }, seconds);
-        this.#batch.observe({ model }, examples);
+      computed(count, seconds) {
+        examples(count);
+        inference(seconds);
+        batch(count);
       },
-      taken: (seconds) => this.#queue.observe({ model }, seconds),
+      taken: this.#queue.of({ model }),
     };
   }
 
-  answered(model: string, status: number, seconds: number): void {
-    this.#requests.add({ model, code: String(status) });
-    this.#request.observe({ model }, seconds);
+  /** Tells of requests to this network that were answered, with the status of HTTP and the time in seconds. */
+  answersOf(model: string): (status: number, seconds: number) => void {
+    const request = this.#request.of({ model });
+    const requests = new Map<number, () => void>();
+    return (status, seconds) => {
+      let count = requests.get(status);
+      if (!count) requests.set(status, (count = this.#requests.of({ model, code: String(status) })));
+      count();
+      request(seconds);
+    };
   }
 
   text(): string {

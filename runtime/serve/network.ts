@@ -1,20 +1,20 @@
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../../schemas/errors.ts';
 import type { LoadOptions } from '../index.ts';
-import { movable, type Order, type Report, type ThreadStart } from './messages.ts';
-import type { Numbers, Signature, Tensor } from './signature.ts';
+import { movable, type Opened, type Order, type Report, type ThreadStart } from './messages.ts';
+import type { Numbers, Tensor } from './signature.ts';
 
 export type Outputs = Readonly<Record<string, Tensor>>;
 
 /** A network that can be served: what the batcher needs of it. */
-export interface ServedNetwork {
-  readonly signature: Signature;
-  /** Names of the classes, or of the numbers of a regression. */
-  readonly classes: readonly string[];
+export interface ServedNetwork extends Opened {
   /** Why it computes no more; undefined while it does. */
   readonly failure: Error | undefined;
-  /** @param examples `count` of them, one after another; their memory may be taken away */
-  run(examples: Numbers, count: number): Promise<Outputs>;
+  /**
+   * @param examples `count` of them, one after another; their memory may be taken away
+   * @param isAlone whether they are one request, which no other waits beside
+   */
+  run(examples: Numbers, count: number, isAlone: boolean): Promise<Outputs>;
   /** Ends it, after what it computes now. */
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export async function openInThread(file: string, options: LoadOptions): Promise<
   });
   worker.on('error', fail);
 
-  const ready = await new Promise<Extract<Report, { kind: 'ready' }>>((resolve, reject) => {
+  const { signature, classes, device, seconds } = await new Promise<Opened>((resolve, reject) => {
     worker.once('error', reject);
     worker.once('exit', (code) =>
       reject(new Error(`${file}: the thread that opens it ended, with code ${code}`)),
@@ -70,8 +70,10 @@ export async function openInThread(file: string, options: LoadOptions): Promise<
   });
 
   return {
-    signature: ready.signature,
-    classes: ready.classes,
+    signature,
+    classes,
+    device,
+    seconds,
     get failure() {
       return failure;
     },

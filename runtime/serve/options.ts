@@ -17,6 +17,10 @@ export const serveOptionsSchema = z.strictObject({
     description:
       'Milliseconds that an idle network waits for a batch to fill. With 0 it takes what is there: requests that come while it computes are the next batch.',
   }),
+  inlineLimit: z.number().min(0).max(1000).default(1).meta({
+    description:
+      'Milliseconds that a request that comes alone may be computed for in the thread that answers, which saves the way to the thread of its network; 0 is never.',
+  }),
   queue: z.int().min(1).max(1_000_000).default(256).meta({
     description: 'Most requests that wait for a network; more are answered 503.',
   }),

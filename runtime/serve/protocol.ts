@@ -27,6 +27,8 @@ const requestSchema = z.object({
   outputs: z.array(z.object({ name: z.string(), parameters: parameters.exactOptional() })).exactOptional(),
 });
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 type Request = z.output<typeof requestSchema>;
 type Parameters = z.output<typeof parameters>;
 
@@ -113,7 +115,7 @@ function lengthOf(text: string, most: number): number {
 function readRequest(json: Uint8Array): Request {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+    value = JSON.parse(utf8.decode(json));
   } catch {
     throw new Refusal(400, 'the body is not JSON in UTF-8');
   }
@@ -182,8 +184,15 @@ function flagOf(given: Parameters, name: string): boolean | undefined {
 
 /** An answer, ready to be sent. */
 export interface Answer {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array<ArrayBuffer> | string;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array | string;
+}
+
+/** Much quicker than by their iterator. */
+function listOf(numbers: Numbers): number[] {
+  const list: number[] = [];
+  for (let index = 0; index < numbers.length; index++) list.push(numbers[index]!);
+  return list;
 }
 
 /** @param model name of the network */
@@ -193,7 +202,7 @@ export function writeAnswer(model: string, { id, wanted }: Inference, outputs: O
     const { dims, data } = outputs[name]!;
     const datatype = datatypeOf(data);
     const port = { name, datatype, shape: dims };
-    if (!isBinary) return { ...port, data: [...data] };
+    if (!isBinary) return { ...port, data: listOf(data) };
     parts.push(bytesFrom(data));
     return { ...port, parameters: { binary_data_size: data.length * bytesOf[datatype] } };
   });

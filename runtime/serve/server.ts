@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,10 +6,11 @@ import { getRequestListener } from '@hono/node-server';
 import { reasonOf, UserError } from '../../schemas/errors.ts';
 import { checkOptions } from '../../schemas/layer.ts';
 import type { LoadOptions } from '../index.ts';
-import { appOf, type Served } from './app.ts';
+import { appOf, inferenceAddresses, type Served, type Serving } from './app.ts';
 import { Batcher } from './batcher.ts';
+import { answerInference } from './infer.ts';
 import { ServerMetrics } from './metrics.ts';
-import { openInThread } from './network.ts';
+import { openNearest } from './nearest.ts';
 import { type ServeOptions, serveOptionsSchema, type Settings } from './options.ts';
 
 /** A network to serve. */
@@ -57,12 +58,13 @@ export async function serve(
   };
   try {
     for (const { name, file, device = 'cpu', threads } of models) {
-      const network = await openInThread(file, { device, ...(threads !== undefined && { threads }) });
+      const load = { device, ...(threads !== undefined && { threads }) };
+      const network = await openNearest(file, load, settings.inlineLimit);
       const batcher = new Batcher(network, settings, metrics.observerOf(name));
-      served.set(name, { name, device, network, batcher });
+      served.set(name, { name, device, network, batcher, answered: metrics.answersOf(name) });
     }
-    const app = appOf({ models: served, settings, metrics, isStopping: () => isStopping });
-    const server = await listen(app.fetch, settings);
+    const serving = { models: served, settings, metrics, isStopping: () => isStopping };
+    const server = await listen(listenerOf(serving), settings);
     const { port } = server.address() as AddressInfo;
     return {
       url: `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${port}`,
@@ -94,13 +96,18 @@ function checkNames(models: readonly ModelToServe[]): void {
   }
 }
 
-type Fetch = Parameters<typeof getRequestListener>[0];
+/** What answers: inference requests go straight to their network, and all others by the routes. */
+function listenerOf(serving: Serving): RequestListener {
+  const addresses = inferenceAddresses(serving.models.values());
+  const others = getRequestListener(appOf(serving).fetch, { overrideGlobalObjects: false });
+  return (request, response) => {
+    const served = request.method === 'POST' ? addresses.get(request.url ?? '') : undefined;
+    void (served ? answerInference(request, response, served, serving) : others(request, response));
+  };
+}
 
-async function listen(fetch: Fetch, settings: Settings): Promise<Server> {
+async function listen(listener: RequestListener, settings: Settings): Promise<Server> {
   const [headersTimeout, requestTimeout] = [settings.headersTimeout * 1000, settings.requestTimeout * 1000];
-  const listener = getRequestListener(fetch, { overrideGlobalObjects: false });
-  const handle = (request: IncomingMessage, response: ServerResponse): void =>
-    void listener(request, response);
   const server = createServer(
     {
       headersTimeout: Math.min(headersTimeout, requestTimeout),
@@ -109,7 +116,7 @@ async function listen(fetch: Fetch, settings: Settings): Promise<Server> {
       connectionsCheckingInterval: Math.min(1000, headersTimeout / 2, requestTimeout / 2),
       keepAliveTimeout: 65_000,
     },
-    handle,
+    listener,
   );
   server.maxConnections = settings.connections;
   // Who does not read its answer, or says nothing at all, does not keep the connection.

@@ -4,7 +4,7 @@ import { reasonOf, UserError } from '../../schemas/errors.ts';
 import { load } from '../load.ts';
 import type { LoadedNetwork } from '../network.ts';
 import { movable, type Order, type Report, type ThreadStart } from './messages.ts';
-import { signatureOf } from './signature.ts';
+import { secondsOf, signatureOf } from './signature.ts';
 
 const { file, options } = workerData as ThreadStart;
 
@@ -28,11 +28,10 @@ async function obey(network: LoadedNetwork, order: Order): Promise<void> {
 
 try {
   const network = await load(file, options);
-  say({
-    kind: 'ready',
-    signature: await signatureOf(network, file),
-    classes: network.description.classes,
-  });
+  const signature = await signatureOf(network, file);
+  const { device, description } = network;
+  const seconds = await secondsOf(network, signature);
+  say({ kind: 'ready', signature, classes: description.classes, device, seconds });
   parentPort!.on('message', (order: Order) => void obey(network, order));
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

@@ -1,11 +1,17 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import { runProgram } from '../cli/program.ts';
 import { grid, random, readSpace } from '../cli/sweep/read-space.ts';
+import { sideBySide } from '../cli/sweep/side-by-side.ts';
 import { choicesOf, settingsWith, spaceSchema } from '../cli/sweep/space.ts';
+import { sharedData } from '../train/data/index.ts';
+import { sweepJsonSchema, sweepSchemaPath, sweepSchemaText } from '../cli/sweep/space-schema.ts';
+import { trainingOptionsSchema } from '../train/index.ts';
 import { filesIn, writeImages } from './support/cli.ts';
+import { noiseData } from './support/data.ts';
 import { lineOf } from './support/error-line.ts';
 
 const spaceOf = (given: object) => spaceSchema.parse(given);
@@ -85,6 +91,40 @@ describe('what a sweep tries', () => {
   });
 });
 
+describe('the JSON Schema of a sweep', () => {
+  test('in the package is that of the sources', () => {
+    const path = join(dirname(import.meta.dirname), 'schemas', 'generated', basename(sweepSchemaPath));
+    expect(readFileSync(path, 'utf8'), 'npm run generate:schema').toBe(sweepSchemaText());
+  });
+
+  test('takes what a sweep takes, refuses the rest, and says what every option means', () => {
+    const schema = z.fromJSONSchema(sweepJsonSchema() as Parameters<typeof z.fromJSONSchema>[0]);
+    const takes = (space: unknown): boolean => schema.safeParse(space).success;
+    const range = { from: 1e-7, to: 1e-4, scale: 'log' };
+    const $schema = sweepSchemaPath;
+    expect(takes({ $schema, grid: { learningRate: [0.1], hidden: [8, [4, 4]] }, runs: 3 })).toBe(true);
+    expect(takes({ grid: { 'estimator.mix': [0, 1] }, random: { penaltyWeight: range } })).toBe(true);
+    expect(takes({ grid: { epochs: [0] } })).toBe(false);
+    expect(takes({ grid: { epochs: 3 } })).toBe(false);
+    expect(takes({ random: { penaltyWeight: { ...range, scale: 'logarithmic' } } })).toBe(false);
+    expect(takes({ runs: 0 })).toBe(false);
+    expect(takes({ girid: {} })).toBe(false);
+    interface Described {
+      readonly description?: string;
+      readonly $ref?: string;
+      readonly properties?: Record<string, Described>;
+    }
+    const whole = sweepJsonSchema() as Described & { $defs: Record<string, Described> };
+    for (const { description } of Object.values(whole.properties!)) expect(description).toMatch(/\w/);
+    const { $ref = '', properties } = whole.properties!['grid']!;
+    const options = properties ?? whole.$defs[$ref.replace('#/$defs/', '')]!.properties!;
+    expect(Object.keys(options).sort()).toEqual(
+      [...Object.keys(trainingOptionsSchema.shape), 'hidden'].sort(),
+    );
+    for (const { description } of Object.values(options)) expect(description).toMatch(/\w/);
+  });
+});
+
 let root: string;
 const said: string[] = [];
 
@@ -100,12 +140,18 @@ afterAll(() => {
   rmSync(root, { recursive: true });
 });
 
-/** Runs the command line here; gives its exit code and the object of its last line. */
+/** Runs the command line here; gives its exit code and the object of its last line. A function is called after all said. */
 async function run(
-  ...args: string[]
+  ...given: (string | (() => void))[]
 ): Promise<{ code: number; json: Record<string, unknown>; error: string }> {
+  const args = given.filter((each) => typeof each === 'string');
+  const hear = given.find((each) => typeof each === 'function');
   let error = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said.push(String(text));
+    hear?.();
+    return true;
+  });
   vi.spyOn(console, 'error').mockImplementation((text) => {
     error += String(text);
   });
@@ -188,7 +234,7 @@ describe('a sweep', () => {
 
   test('reads its space from a file with comments, and sizes of networks', async () => {
     const file = join(root, 'space.json');
-    writeFileSync(file, '{ // sizes\n "grid": { "hidden": [[4], [6, 4]], }, "runs": 1 }');
+    writeFileSync(file, '{ "$schema": "x", // sizes\n "grid": { "hidden": [[4], [6, 4]], }, "runs": 1 }');
     const args = sweep('sizes', '--space', file).filter((arg) => arg !== '--hidden' && arg !== '8');
     const { code, json } = await run(...args);
     expect(code).toBe(0);
@@ -197,5 +243,96 @@ describe('a sweep', () => {
       readFileSync(join(root, 'sizes', '002', 'checkpoint-000012', 'model.json'), 'utf8'),
     ) as { model: { layers: { units?: number }[] } };
     expect(model.model.layers.flatMap(({ units }) => units ?? [])).toEqual([6, 4, 10]);
+  });
+
+  test('side by side ends at the same bytes and the same table, also when it was stopped', async () => {
+    const grids = ['--grid', 'seed=1,2', '--grid', 'learningRate=1e30,0.05'];
+    const one = await run(...sweep('one', ...grids));
+    const table = said.join('').slice(said.join('').indexOf('run  '));
+    said.length = 0;
+
+    const more = ['--jobs', '2'];
+    let isStopped = false;
+    const stopped = await run(...sweep('several', ...grids, ...more), () => {
+      // The first is over, others are under way.
+      if (isStopped || !said.some((line) => /^00\d of 4 /.test(line))) return;
+      isStopped = true;
+      process.emit('SIGINT', 'SIGINT');
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.error).toContain('go on with the same command');
+    expect(filesIn(join(root, 'several')).size).toBeLessThan(filesIn(join(root, 'one')).size);
+    expect([...filesIn(join(root, 'several')).keys()].filter((path) => path.endsWith('.lock'))).toEqual([]);
+    said.length = 0;
+
+    const several = await run(...sweep('several', ...grids, ...more));
+    expect(several.code).toBe(0);
+    const elsewhere = (text: string): string => text.replaceAll(join(root, 'several'), join(root, 'one'));
+    expect(JSON.parse(elsewhere(JSON.stringify(several.json)))).toEqual(one.json);
+    expect(elsewhere(said.join('').slice(said.join('').indexOf('run  ')))).toBe(table);
+    // A training that was stopped has a checkpoint of that step, too.
+    const lasting = (folder: string) =>
+      [...filesIn(join(root, folder))].filter(([path]) => /000012|history|sweep\.json/.test(path));
+    expect(lasting('one').length).toBeGreaterThan(10);
+    expect(lasting('several')).toEqual(lasting('one'));
+  });
+});
+
+const turns = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('tasks side by side', () => {
+  const none = new AbortController().signal;
+
+  test('are so many at a time, begun in their order, with results in it', async () => {
+    const begun: number[] = [];
+    let now = 0;
+    let most = 0;
+    const results = await sideBySide([5, 1, 4, 2, 3, 0], 3, none, async (task) => {
+      begun.push(task);
+      most = Math.max(most, ++now);
+      for (let turn = 0; turn <= task; turn++) await turns();
+      now--;
+      return 10 * task;
+    });
+    expect(results).toEqual([50, 10, 40, 20, 30, 0]);
+    expect(begun).toEqual([5, 1, 4, 2, 3, 0]);
+    expect(most).toBe(3);
+  });
+
+  test('see the numbers of the data in memory that they share', () => {
+    const data = { ...noiseData(4), inputs: Buffer.from([1, 2, 3]) };
+    const shared = sharedData(data) as typeof data;
+    expect(shared.inputs).toEqual(Uint8Array.of(1, 2, 3));
+    expect(shared.inputs.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(Object.getPrototypeOf(shared.inputs)).toBe(Uint8Array.prototype);
+    expect((sharedData(shared) as typeof data).inputs).toBe(shared.inputs);
+    expect({ ...shared, inputs: 0, labels: 0 }).toEqual({ ...data, inputs: 0, labels: 0 });
+  });
+
+  test('stop where one fails, or when they are told to, and are waited for', async () => {
+    const ended: number[] = [];
+    const work = async (task: number, signal: AbortSignal): Promise<void> => {
+      if (task === 1) throw new Error('too hot');
+      while (!signal.aborted) await turns();
+      await turns();
+      ended.push(task);
+      throw signal.reason;
+    };
+    await expect(sideBySide([0, 1, 2, 3], 3, none, work)).rejects.toThrow('too hot');
+    // The last was never begun.
+    expect(ended.sort()).toEqual([0, 2]);
+
+    const controller = new AbortController();
+    const all = sideBySide([2, 3, 4], 2, controller.signal, work);
+    controller.abort(new Error('stop'));
+    await expect(all).rejects.toThrow('stop');
+    expect(ended).toEqual([0, 2, 2, 3]);
+    // What was done by then counts, however late the signal came.
+    const late = new AbortController();
+    const done = sideBySide([1], 1, late.signal, async () => {
+      late.abort();
+      return 'done';
+    });
+    expect(await done).toEqual(['done']);
   });
 });

@@ -1,12 +1,14 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../../schemas/errors.ts';
 import type { Model } from '../../schemas/model.ts';
-import type { TrainingData } from '../../train/index.ts';
+import { sharedData } from '../../train/data/index.ts';
+import type { Progress, TrainingData } from '../../train/index.ts';
 import { dataText, openTrainingData } from '../data.ts';
 import { Interrupted, interruptible } from '../interrupt.ts';
 import { addJson, choice, count, counts, whole } from '../options.ts';
-import { facts, grouped, percent, say, sayJson, table, warn } from '../output.ts';
+import { clock, facts, grouped, percent, say, sayJson, table, warn } from '../output.ts';
 import { ProgressLine, trainingText } from '../progress.ts';
 import {
   checkJobs,
@@ -19,12 +21,14 @@ import {
   runJob,
 } from '../sweep/jobs.ts';
 import { grid, random, readSpace } from '../sweep/read-space.ts';
+import { sideBySide } from '../sweep/side-by-side.ts';
 import { type Choice, choicesOf, settingsWith } from '../sweep/space.ts';
 import {
   addBase,
   addOptions,
   describeTraining,
   type Described,
+  type Given,
   givenModel,
   networkFor,
   type TrainFlags,
@@ -37,6 +41,7 @@ interface SweepFlags extends TrainFlags {
   readonly runs?: number;
   readonly draw?: number;
   readonly metric?: Metric;
+  readonly jobs: number;
 }
 
 export function define(command: Command): void {
@@ -50,6 +55,12 @@ export function define(command: Command): void {
     .option('--space <file>', 'The same as JSON: { "grid": …, "random": …, "runs": 20, "seed": 1 }')
     .option('--runs <count>', 'How often to draw (default: 10)', count)
     .option('--draw <seed>', 'Decides what is drawn (default: 1)', whole)
+    .option(
+      '--jobs <count>',
+      'Trainings side by side, which share the cores unless --threads says how many each has',
+      count,
+      1,
+    )
     .addOption(
       choice('--metric <name>', 'What is looked for (default: accuracy where there is one, else loss)', [
         'loss',
@@ -64,7 +75,7 @@ export function define(command: Command): void {
 async function run(command: Command, name: string | undefined, flags: SweepFlags): Promise<void> {
   const described = await describeTraining(command, name, flags);
   const { given, settings } = described;
-  const { out, json, engine, backend, threads, workers } = given;
+  const { out, json } = given;
   const space = await readSpace(flags.space, flags);
   const choices = choicesOf(space);
   const data = await openTrainingData(given);
@@ -87,31 +98,7 @@ async function run(command: Command, name: string | undefined, flags: SweepFlags
   );
   say();
 
-  const outcomes: Outcome[] = [];
-  const line = new ProgressLine();
-  try {
-    await interruptible(
-      async (signal) => {
-        for (const job of jobs) {
-          const title = `${job.name} of ${jobs.length}`;
-          const onProgress = (progress: Parameters<typeof trainingText>[0]): void =>
-            line.show(() => `${title}   ${trainingText(progress)}`);
-          const running = { engine, backend, threads, workers, signal, warn, onProgress };
-          const outcome = await runJob(job, data, metric, running);
-          outcomes.push(outcome);
-          line.clear();
-          say(`${title}   ${choiceText(job.choice)}   ${outcomeText(outcome, metric)}`);
-          signal.throwIfAborted();
-        }
-      },
-      () => say('stopping after this step; once more (Ctrl-C) stops at once, without saving'),
-    );
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    throw new Interrupted(error.signal, `stopped, and saved in ${out}; go on with the same command`);
-  } finally {
-    line.clear();
-  }
+  const outcomes = await trainAll(jobs, data, metric, { ...given, jobs: flags.jobs });
   const ranked = outcomes.toSorted((a, b) => merit(b.best, metric) - merit(a.best, metric));
   say();
   say(table(rowsOf(ranked, metric)));
@@ -121,6 +108,56 @@ async function run(command: Command, name: string | undefined, flags: SweepFlags
   if (json) sayJson({ sweep: out, metric, runs: ranked, ...(best?.best && { best: best.name }) });
   if (!best?.best)
     throw new UserError(`${out}: every training of the sweep failed; the first: ${outcomes[0]?.failure}`);
+}
+
+/** Trains all, as many side by side as there shall be. @returns what came of each, in their order */
+async function trainAll(
+  all: readonly Job[],
+  data: TrainingData,
+  metric: Metric,
+  { out, engine, backend, workers, jobs, ...given }: Given & Pick<SweepFlags, 'jobs'>,
+): Promise<Outcome[]> {
+  const inThread = jobs > 1;
+  const share = Math.max(1, Math.floor(availableParallelism() / jobs));
+  const threads = given.threads ?? (inThread ? share : undefined);
+  // The threads would each have a copy.
+  const examples = inThread ? sharedData(data) : data;
+  const line = new ProgressLine();
+  const underWay = new Map<string, Progress>();
+  const train = async (job: Job, signal: AbortSignal): Promise<Outcome> => {
+    const onProgress = (progress: Progress): void => {
+      underWay.set(job.name, progress);
+      line.show(() => underWayText(underWay, all.length));
+    };
+    const running = { engine, backend, threads, workers, signal, warn, onProgress, inThread };
+    const outcome = await runJob(job, examples, metric, running);
+    underWay.delete(job.name);
+    line.clear();
+    say(`${job.name} of ${all.length}   ${choiceText(job.choice)}   ${outcomeText(outcome, metric)}`);
+    return outcome;
+  };
+  try {
+    return await interruptible(
+      (signal) => sideBySide(all, jobs, signal, train),
+      () => say('stopping after this step; once more (Ctrl-C) stops at once, without saving'),
+    );
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(error.signal, `stopped, and saved in ${out}; go on with the same command`);
+  } finally {
+    line.clear();
+  }
+}
+
+/** One training with all there is to say of it; of several the epochs, so that a line holds them. */
+function underWayText(underWay: ReadonlyMap<string, Progress>, count: number): string {
+  const [[name, only] = ['', undefined], ...others] = underWay;
+  if (only && others.length === 0) return `${name} of ${count}   ${trainingText(only)}`;
+  const each = [...underWay].map(
+    ([job, { epoch, epochs, remainingSeconds }]) =>
+      `${job} epoch ${epoch + 1}/${epochs}, ${clock(remainingSeconds)} left`,
+  );
+  return `of ${count}:   ${each.join('   ')}`;
 }
 
 async function jobsOf(

@@ -12,11 +12,13 @@ import {
   loadTraining,
   type Progress,
   readHistory,
+  resumeInWorker,
   resumeTraining,
   type TrainingData,
   type TrainingSettings,
   trainingOptionsSchema,
   trainInFolder,
+  trainInWorker,
   type FolderRunOptions,
 } from '../../train/index.ts';
 import { firstDifference } from '../../train/difference.ts';
@@ -82,21 +84,30 @@ export function checkJobs(jobs: readonly Job[]): void {
     checkOptions(trainingOptionsSchema, settings, `sweep: training ${name}`);
 }
 
-/** Trains a job, or goes on with it; one that is done is only read. */
+/**
+ * Trains a job, or goes on with it; one that is done is only read.
+ *
+ * @param running `inThread`: in a thread of its own, so that others can be trained beside it
+ */
 export async function runJob(
   job: Job,
   data: TrainingData,
   metric: Metric,
-  running: Pick<FolderRunOptions, 'engine' | 'backend' | 'threads' | 'workers' | 'signal' | 'warn'> & {
+  {
+    inThread,
+    ...running
+  }: Pick<FolderRunOptions, 'engine' | 'backend' | 'threads' | 'workers' | 'signal' | 'warn'> & {
     readonly onProgress: (progress: Progress) => void;
+    readonly inThread: boolean;
   },
 ): Promise<Outcome> {
   const { name, choice, folder, model, settings } = job;
   const about = { name, choice, folder };
   const options = { ...settings, ...running };
+  const [begin, goOn] = inThread ? [trainInWorker, resumeInWorker] : [trainInFolder, resumeTraining];
   try {
-    if (!(await isBegun(folder))) await trainInFolder(folder, model, data, options);
-    else if (!(await isDone(folder))) await resumeTraining(folder, data, { ...options, model });
+    if (!(await isBegun(folder))) await begin(folder, model, data, options);
+    else if (!(await isDone(folder))) await goOn(folder, data, { ...options, model });
     const best = bestOf(await readHistory(folder), metric);
     return { ...about, ...(best && { best }) };
   } catch (error) {

@@ -25,6 +25,7 @@ export {
   countBatches,
   openBatches,
   planBatches,
+  sharedData,
 } from './pipeline/index.ts';
 export { shiftImage } from './shift.ts';
 export { checkRecordings, type Recordings, takeRecordings } from './recordings.ts';

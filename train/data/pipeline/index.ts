@@ -7,5 +7,6 @@ export {
   type BatchPlan,
   countBatches,
   planBatches,
+  sharedData,
 } from './plan.ts';
 export type { BatchSource } from './source.ts';

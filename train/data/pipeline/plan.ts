@@ -100,21 +100,29 @@ export const batchesOf = (plan: BatchPlan): number => countBatches(plan.data.cou
 export const examplesIn = ({ data, batchSize }: BatchPlan, index: number): number =>
   Math.min(batchSize, data.count - index * batchSize);
 
-/** The plan with its numbers where all threads see them: copied once, unless they are there already. */
-export function shareData({ data, ...settings }: BatchPlan): BatchPlan {
+/** The plan with its numbers where all threads see them. */
+export const shareData = ({ data, ...settings }: BatchPlan): BatchPlan => ({
+  data: sharedData(data),
+  ...settings,
+});
+
+/** Data with their numbers where all threads see them: copied once, unless they are there already. */
+export function sharedData(data: TrainingData): TrainingData {
   const properties = isRecordings(data) ? { properties: {} } : {};
   const shared = Object.entries({ ...data, ...properties }).map(([name, value]) => [
     name,
     ArrayBuffer.isView(value) ? inSharedMemory(value as Numbers) : value,
   ]);
-  return { data: Object.fromEntries(shared) as TrainingData, ...settings };
+  return Object.fromEntries(shared) as TrainingData;
 }
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Float32Array;
 
 function inSharedMemory(numbers: Numbers): Numbers {
   if (numbers.buffer instanceof SharedArrayBuffer) return numbers;
-  const copy = new (numbers.constructor as new (buffer: SharedArrayBuffer) => Numbers)(
+  // A Buffer of Node is a Uint8Array too, and not to be made so.
+  const Kind = numbers instanceof Uint8Array ? Uint8Array : numbers.constructor;
+  const copy = new (Kind as new (buffer: SharedArrayBuffer) => Numbers)(
     new SharedArrayBuffer(numbers.byteLength),
   );
   copy.set(numbers);

@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { loadPosterior } from '../schemas/checkpoint/index.ts';
@@ -207,5 +209,105 @@ describe('the events of a training', () => {
     truncateSync(join(tensorboard, readdirSync(tensorboard)[0]!), 5);
     await resumeTraining(folder.path('run'), data, { threads: 1, tensorboard });
     expect(eventsIn(tensorboard)[0]).toEqual([]);
+  });
+});
+
+/** A Python that has TensorBoard. */
+const python = [process.env['BITSPIKE_PYTHON'], 'python3', '/usr/bin/python3'].find((command) => {
+  if (!command) return false;
+  try {
+    execFileSync(command, ['-c', 'import tensorboard'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+const script = fileURLToPath(new URL('../bench/peers/tensorboard_read.py', import.meta.url));
+
+/** What TensorBoard's own package found in a folder. */
+interface Looked {
+  readonly files: readonly { readonly file: string; readonly records: number; readonly error?: string }[];
+  /** The steps of every tag. */
+  readonly shown: Readonly<Record<string, readonly number[]>>;
+}
+
+/** TensorBoard's own reader, which keeps what it has read as a running TensorBoard does. */
+function tensorBoard(path: string) {
+  const child = spawn(python!, [script, path], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const told = async (): Promise<Record<string, unknown>> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error('the reader ended');
+    return JSON.parse(value as string) as Record<string, unknown>;
+  };
+  let isAsked = true;
+  const version = told();
+  return {
+    async look(): Promise<Looked> {
+      await version;
+      if (!isAsked) child.stdin.write('\n');
+      isAsked = false;
+      const files: Looked['files'][number][] = [];
+      for (;;) {
+        const line = await told();
+        if ('shown' in line) return { files, shown: line['shown'] as Looked['shown'] };
+        files.push(line as unknown as Looked['files'][number]);
+      }
+    },
+    close: () => child.stdin.end(),
+  };
+}
+
+describe.skipIf(!python)(`TensorBoard itself (needs a Python with it: pip install tensorboard)`, () => {
+  test('reads every record, and after a kill shows every epoch once, also where it read what was lost', async () => {
+    const tensorboard = folder.path('run/tensorboard');
+    await trainTo(20, tensorboard);
+    const [name] = readdirSync(tensorboard);
+    const path = join(tensorboard, name!);
+    // As after a kill between the events and the checkpoint of an epoch, and in the middle of a record.
+    const orphan = recordOf(
+      encodeEvent(Date.now() / 1000, 24, {
+        scalars: { 'training/crossEntropy': 9 },
+        histograms: { 'posterior/0.dense.weight.lambda': histogramOf([9, 10]) },
+      }),
+    );
+    writeFileSync(path, Buffer.concat([readFileSync(path), orphan, orphan.subarray(0, 20)]));
+    const running = tensorBoard(tensorboard);
+    try {
+      const before = await running.look();
+      expect(before.files).toEqual([{ file: name, records: 5, error: expect.stringMatching(/truncated/) }]);
+      expect(before.shown['training/crossEntropy']).toEqual([6, 12, 18, 24]);
+
+      await resumeTraining(folder.path('run'), data, { threads: 1, monitor: true, tensorboard });
+      const fresh = tensorBoard(tensorboard);
+      for (const looking of [fresh, running]) {
+        const { files, shown } = await looking.look();
+        expect(files.map(({ records, error }) => [records, error])).toEqual([
+          [4, undefined],
+          [3, undefined],
+        ]);
+        const steps = (await readHistory(folder.path('run'))).map(({ step }) => step);
+        expect(steps).toEqual([6, 12, 18, 24]);
+        expect(Object.keys(shown).length).toBeGreaterThan(10);
+        for (const [tag, own] of Object.entries(shown)) expect([tag, own]).toEqual([tag, steps]);
+      }
+      fresh.close();
+    } finally {
+      running.close();
+    }
+  });
+
+  test('would say if a record were damaged', async () => {
+    const tensorboard = folder.path('run/tensorboard');
+    await trainTo(20, tensorboard);
+    const path = join(tensorboard, readdirSync(tensorboard)[0]!);
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 40]! ^= 1;
+    writeFileSync(path, bytes);
+    const reader = tensorBoard(tensorboard);
+    const { files } = await reader.look();
+    reader.close();
+    expect(files[0]).toMatchObject({ records: 3, error: expect.stringMatching(/crc/i) });
   });
 });

@@ -259,8 +259,7 @@ describe('behind the interface of every device', () => {
     });
     const runner = await openBits(toOnnx(randomNetwork(wide, 1)), {}, 'memory');
     const { weights, now } = runner.memory();
-    // Two layouts: by outputs, and by inputs for what fires seldom.
-    expect(weights).toBeLessThan((2.1 * (1024 * 512 + 512 * 4)) / 8 + 4096);
+    expect(weights).toBeLessThan((1.01 * (1024 * 512 + 512 * 4)) / 8 + 4096);
     expect(now).toBeLessThan(weights + 65536);
     for (let batch = 1; batch < 20; batch++) {
       const data = new Uint8Array(batch * 1024);

@@ -34,6 +34,8 @@ export interface Kernels {
     limit: number,
     scratch: number,
   ): void;
+  /** Bytes of scratch that `dense` needs for so many rows. */
+  denseScratch(rows: number, outputs: number, bytes: number): number;
   floatDense(
     x: number,
     w: number,

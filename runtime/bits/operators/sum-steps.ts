@@ -6,19 +6,34 @@ import type { Source } from './sources.ts';
 
 /** Bytes of sums that are computed at once: they stay in the first-level cache until they are used. */
 const TILE = 32768;
+/** Rows and bytes of sums and inputs at once where rows are sliced: those stay in the second-level cache. */
+const SLICED = { rows: 1024, bytes: 2 ** 19, least: 256 } as const;
+
+/** What a row costs in nanoseconds, fitted to measurements (docs/bits.md): only the proportions matter. */
+const costs = {
+  /** By an output: a vector of 128 inputs, and what is done once. */
+  counting: { vector: 0.6, output: 0.8 },
+  slicing: { vector: 0.33, output: 0.75 },
+  /** Looking at 64 inputs, finding one that fires, adding its weights to 128 outputs, and writing those. */
+  events: { word: 3.2, event: 0.83, add: 0.45, write: 26 },
+} as const;
+
+/** What the counters of events can hold. */
+const COUNTABLE = 32767;
 
 /**
- * Part of the inputs up to which adding up the weights of those that fire is faster than counting over all, where the
- * outputs fill whole vectors of 128; measured, see docs/bits.md. Rows below `LEAST` inputs are always counted over all.
+ * How many inputs of a row may fire for adding up their weights to be the fastest; below 0 where that is not worth it.
+ *
+ * @param bytes of a row of inputs
  */
-const SPARSE = 0.45;
-const LEAST = 256;
-/** What the counters of the sparse kernel can hold. */
-const COUNTABLE = 8191;
-
-function sparseLimit({ inputs, outputs }: Weights): number {
-  const filled = outputs / (Math.ceil(outputs / 128) * 128);
-  return Math.min(COUNTABLE, Math.floor(inputs * SPARSE * filled));
+export function mostEvents(bytes: number, outputs: number, otherwise: 'counting' | 'slicing'): number {
+  const { word, event, add, write } = costs.events;
+  const { vector, output } = costs[otherwise];
+  const vectors = Math.ceil(outputs / 128);
+  const left = outputs * ((bytes / 16) * vector + output) - (bytes / 8) * word - vectors * write;
+  const most = Math.min(COUNTABLE, Math.floor(left / (event + vectors * add)));
+  // For rows in which hardly anything fires, a second copy of the weights would be too much.
+  return most * 32 < bytes * 8 ? -1 : most;
 }
 
 /** Padding that a kernel writes behind the sums of a group falls into the next one's place, or into this. */
@@ -27,44 +42,71 @@ const widthOf = ({ groups, outputs }: Weights): number =>
 
 const tileOf = (stride: number): number => Math.max(2, Math.floor(TILE / stride) & ~1);
 
-/** Sums of rows under a matrix. */
-export function denseSums(builder: Builder, source: Source, weights: Weights, rows: number): Sums {
-  const { kernels } = builder.engine;
-  const stride = widthOf(weights) * 4;
-  const tile = tileOf(stride);
-  if (source.kind === 'floats') {
-    const prepare = () => {
-      const add = floatKernel(builder, weights, 0, stride);
-      return (first: number, count: number, y: number) =>
-        add(source.at + first * source.bytes, count, source.bytes, y);
-    };
-    return { rows, stride, tile, prepare };
-  }
-  const prepare = () => {
-    const { at: w, bytes, outputs } = weights.byOutputs(0);
-    const sparse = weights.inputs >= LEAST && builder.engine.simd;
-    const t = sparse ? weights.byInputs(0).at : 0;
-    const limit = sparse ? sparseLimit(weights) : -1;
-    const scratch = builder.allocate(tile * 4 + bytes * 32 + 512);
-    return (first: number, count: number, y: number): void => {
-      const planes = source.planes();
-      const x = source.at + first * bytes * planes;
-      kernels.dense(x, w, t, y, count, outputs, bytes, planes, stride, planes === 1 ? limit : -1, scratch);
-    };
-  };
-  return { rows, stride, tile, prepare };
+/** @param bytes of the sums of a row, and of what they are made of */
+function tileOfSlices(bytes: number): number | undefined {
+  const rows = Math.min(SLICED.rows, Math.floor(SLICED.bytes / bytes) & ~127);
+  return rows < SLICED.least ? undefined : rows;
 }
 
-/** Sums of floats under the weights of one group. */
-function floatKernel({ engine }: Builder, weights: Weights, group: number, stride: number) {
+/** Adds up rows, which lie `bytes` apart, under the weights of one group; sums lie `stride` bytes apart. */
+type Add = (x: number, rows: number, planes: number, y: number) => void;
+
+/** @param most rows of one call */
+function bitKernel(
+  builder: Builder,
+  weights: Weights,
+  group: number,
+  bytes: number,
+  stride: number,
+  most: number,
+): Add {
+  const { kernels, simd } = builder.engine;
+  const outputs = Math.ceil(weights.outputs / 4) * 4;
+  // Bits of a tap begin at a byte; where they fill theirs, a bit and its row of weights have one number.
+  const isNumbered = weights.taps === 1 || weights.inputs % 8 === 0;
+  const otherwise = most < SLICED.least ? 'counting' : 'slicing';
+  const limit = simd && isNumbered ? mostEvents(bytes, outputs, otherwise) : -1;
+  const t = limit >= 0 ? weights.byInputs(group).at : 0;
+  const w = limit < weights.taps * weights.inputs ? weights.byOutputs(group).at : 0;
+  const scratch = builder.allocate(kernels.denseScratch(most, outputs, bytes));
+  return (x, rows, planes, y) =>
+    kernels.dense(x, w, t, y, rows, outputs, bytes, planes, stride, limit, scratch);
+}
+
+function floatKernel(
+  { engine }: Builder,
+  weights: Weights,
+  group: number,
+  bytes: number,
+  stride: number,
+): Add {
   const { kernels } = engine;
   const inputs = weights.taps * weights.inputs;
   const width = Math.ceil(weights.outputs / 16) * 16;
-  const { at, bytes } = weights.magnitude === undefined ? weights.real(group) : weights.byInputs(group);
-  return (x: number, rows: number, xBytes: number, y: number): void => {
-    if (weights.magnitude === undefined) kernels.floatDense(x, at, y, rows, inputs, width, xBytes, stride);
-    else kernels.signedDense(x, at, y, rows, inputs, width, xBytes, stride, bytes);
+  if (weights.magnitude === undefined) {
+    const { at } = weights.real(group);
+    return (x, rows, _, y) => kernels.floatDense(x, at, y, rows, inputs, width, bytes, stride);
+  }
+  const { at, bytes: tBytes } = weights.byInputs(group);
+  return (x, rows, _, y) => kernels.signedDense(x, at, y, rows, inputs, width, bytes, stride, tBytes);
+}
+
+/** Sums of rows under a matrix. */
+export function denseSums(builder: Builder, source: Source, weights: Weights, rows: number): Sums {
+  const stride = widthOf(weights) * 4;
+  const tile = Math.min(rows, tileOf(stride));
+  const prepare = () => {
+    const { at, bytes } = source;
+    const isFloat = source.kind === 'floats';
+    const add = isFloat
+      ? floatKernel(builder, weights, 0, bytes, stride)
+      : bitKernel(builder, weights, 0, bytes, stride, tile);
+    return (first: number, count: number, y: number): void => {
+      const planes = isFloat ? 1 : source.planes();
+      add(at + first * bytes * planes, count, planes, y);
+    };
   };
+  return { rows, stride, tile, prepare };
 }
 
 /** Planes and the windows on them. */
@@ -82,21 +124,22 @@ export function windowSums(builder: Builder, source: Source, weights: Weights, p
   const bits = weights.inputs * (isFloat ? 32 : 1);
   const bytes = Math.ceil((weights.taps * Math.ceil(bits / 8)) / 16) * 16;
   const levels = isFloat ? 1 : source.mostPlanes;
-  const tile = tileOf(Math.max(stride, bytes * levels));
+  const sliced = isFloat || !builder.engine.simd ? undefined : tileOfSlices(stride + bytes * levels);
+  const tile = Math.min(rows, sliced ?? tileOf(Math.max(stride, bytes * levels)));
   const prepare = () => {
     const { kernels } = builder.engine;
     const { height, width, down, across, size, stride: step, pads } = planes;
     const patches = builder.allocate(tile * bytes * levels);
-    const scratch = builder.allocate(tile * 4 + 512);
     const groups = Array.from({ length: weights.groups }, (_, group) => ({
       from: group * bits,
       column: group * weights.outputs * 4,
-      add: isFloat ? floatKernel(builder, weights, group, stride) : undefined,
-      packed: isFloat ? undefined : weights.byOutputs(group),
+      add: isFloat
+        ? floatKernel(builder, weights, group, bytes, stride)
+        : bitKernel(builder, weights, group, bytes, stride, tile),
     }));
     return (first: number, count: number, y: number): void => {
       const now = isFloat ? 1 : source.planes();
-      for (const { from, column, add, packed } of groups) {
+      for (const { from, column, add } of groups) {
         kernels.copyPatches(
           source.at,
           patches,
@@ -118,22 +161,7 @@ export function windowSums(builder: Builder, source: Source, weights: Weights, p
           from,
           bits,
         );
-        const target = y + column;
-        if (add) add(patches, count, bytes, target);
-        else if (packed)
-          kernels.dense(
-            patches,
-            packed.at,
-            0,
-            target,
-            count,
-            packed.outputs,
-            bytes,
-            now,
-            stride,
-            -1,
-            scratch,
-          );
+        add(patches, count, now, y + column);
       }
     };
   };

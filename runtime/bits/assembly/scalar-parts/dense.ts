@@ -5,6 +5,11 @@ function population(x: usize, bytes: usize): i32 {
   return <i32>sum;
 }
 
+/** Bytes of scratch for so many rows: none. */
+export function denseScratch(_rows: i32, _outputs: usize, _bytes: usize): usize {
+  return 0;
+}
+
 /**
  * Sums of whole inputs under weights of −1 and +1, as the kernel of the same name with SIMD: `t`, `limit` and
  * `scratch` are its alone.

@@ -1,13 +1,9 @@
-import { eventRow } from './events';
+import { eventBytes, eventRow, put } from './events';
+import { population, widen } from './population';
+import { sliceBytes, sliceRows } from './slices';
 
 /** Vectors whose bytes are counted before a byte could overflow: 31 · 8 = 248. */
 const CHUNK: usize = 31 * 16;
-
-/** Bytes → four sums of 32 bits. */
-@inline
-function widen(bytes: v128): v128 {
-  return i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(bytes));
-}
 
 /** The four totals of four vectors. */
 @inline
@@ -22,24 +18,9 @@ function counted(sum: v128, x: v128, weights: usize): v128 {
   return i8x16.add(sum, i8x16.popcnt(v128.and(x, v128.load(weights))));
 }
 
-/** How many bits are set. `bytes` is a multiple of 16. */
-export function population(x: usize, bytes: usize): i32 {
-  let sum = i64x2.splat(0);
-  for (let at: usize = 0; at < bytes; at += 16) {
-    sum = i32x4.add(sum, widen(i8x16.popcnt(v128.load(x + at))));
-  }
-  return (
-    i32x4.extract_lane(sum, 0) +
-    i32x4.extract_lane(sum, 1) +
-    i32x4.extract_lane(sum, 2) +
-    i32x4.extract_lane(sum, 3)
-  );
-}
-
 @inline
-function put(at: usize, sums: v128, population: v128, shift: i32): void {
-  const signed = i32x4.shl(i32x4.sub(i32x4.shl(sums, 1), population), shift);
-  v128.store(at, shift ? i32x4.add(v128.load(at), signed) : signed);
+function signed(sums: v128, population: v128): v128 {
+  return i32x4.sub(i32x4.shl(sums, 1), population);
 }
 
 /** One plane of one row against weights of four outputs at a time. */
@@ -72,7 +53,7 @@ function oneRow(x: usize, w: usize, y: usize, outputs: usize, bytes: usize, set:
       s2 = i32x4.add(s2, widen(c));
       s3 = i32x4.add(s3, widen(d));
     }
-    put(y, totals(s0, s1, s2, s3), population, shift);
+    put(y, signed(totals(s0, s1, s2, s3), population), shift);
     w = w3 + bytes;
   }
 }
@@ -140,8 +121,8 @@ function twoRows(
       t2 = i32x4.add(t2, widen(g));
       t3 = i32x4.add(t3, widen(h));
     }
-    put(y, totals(s0, s1, s2, s3), population, shift);
-    put(y1, totals(t0, t1, t2, t3), population1, shift);
+    put(y, signed(totals(s0, s1, s2, s3), population), shift);
+    put(y1, signed(totals(t0, t1, t2, t3), population1), shift);
     w = w3 + bytes;
   }
 }
@@ -149,20 +130,33 @@ function twoRows(
 /** Bytes of weights that stay in the first-level cache while all rows pass over them. */
 const BLOCK: usize = 16384;
 
+/** Whether rows are sliced rather than counted in one by one: where that is faster, and the counters can hold them. */
+@inline
+function isSliced(rows: i32, bytes: usize): bool {
+  return rows >= 224 && bytes < 4096;
+}
+
+/** Bytes of scratch for so many rows. */
+export function denseScratch(rows: i32, outputs: usize, bytes: usize): usize {
+  const lists = eventBytes(bytes, outputs) + <usize>rows * 8 + 256;
+  return isSliced(rows, bytes) ? lists + sliceBytes(rows, bytes) : lists;
+}
+
 /**
  * Sums of whole inputs under weights of −1 and +1, one bit each:
  *
  *     y[row][output] = Σ_plane 2^plane · (2 · |x[row][plane] ∧ w[output]| − |x[row][plane]|)
  *
- * with |·| the number of set bits. A row of one plane whose set bits are no more than `limit` adds up, for each of
- * them, the weights that it meets (`events.ts`), and skips all others.
+ * with |·| the number of set bits. A plane of a row whose set bits are no more than `limit` adds up, for each of them, the
+ * weights that it meets, and skips all others (`events.ts`). The other rows are sliced where they are many (`slices.ts`),
+ * and counted in two by two where they are few.
  *
  * @param x bits [rows][planes][bytes]
- * @param w bits [outputs][bytes]; outputs is a multiple of 4
- * @param t bits [inputs][⌈outputs / 128⌉ · 16], the same weights input by input; read only where `limit` is above 0
+ * @param w bits [outputs][bytes], read only where a plane may have more set bits than `limit`; outputs is a multiple of 4
+ * @param t bits [inputs][⌈outputs / 128⌉ · 16], the same weights input by input, read only where `limit` is not below 0
  * @param y int32 [rows], `stride` bytes apart
  * @param bytes a multiple of 16
- * @param scratch room for 4 bytes per input and per row, and 256 more
+ * @param scratch `denseScratch` bytes, zeros before the first call
  */
 export function dense(
   x: usize,
@@ -177,7 +171,8 @@ export function dense(
   limit: i32,
   scratch: usize,
 ): void {
-  const sets = scratch;
+  const sets = scratch + eventBytes(bytes, outputs);
+  const list = sets + rows * 4;
   const rowBytes = bytes * planes;
   // As many outputs at a time as stay in the cache; one pass where there is but one row.
   const group = rows == 1 ? outputs : max<usize>((BLOCK / bytes) & ~3, 4);
@@ -187,10 +182,15 @@ export function dense(
     for (let row = 0; row < rows; row++) {
       const set = population(plain + row * rowBytes, bytes);
       store<i32>(sets + row * 4, set);
-      if (set > limit) busy++;
-      else eventRow(plain + row * rowBytes, bytes, t, y + row * stride, outputs, sets + rows * 4);
+      if (set > limit) store<i32>(list + (busy++ << 2), row);
+      else eventRow(plain + row * rowBytes, bytes, t, y + row * stride, outputs, plane, scratch);
     }
     if (!busy) continue;
+    if (isSliced(busy, bytes)) {
+      const spare = list + rows * 4 + 256;
+      sliceRows(plain, rowBytes, list, busy, sets, w, y, outputs, bytes, stride, plane, spare);
+      continue;
+    }
     for (let first: usize = 0; first < outputs; first += group) {
       const count = min(group, outputs - first);
       const weights = w + first * bytes;

@@ -1,18 +1,34 @@
-@inline
 const OR = 0;
-@inline
 const SUM = 1;
-@inline
 const MAXIMUM = 2;
 
+/** Bytes that are joined at once: four int32, or one where there are no vectors. */
+const WIDTH: usize = ASC_FEATURE_SIMD ? 16 : 4;
+
 @inline
-function joined(how: i32, a: i32, b: i32): i32 {
+function joined<Part>(how: i32, a: Part, b: Part): Part {
+  if (isVector<Part>()) {
+    if (how == OR) return v128.or(a, b);
+    return how == SUM ? i32x4.add(a, b) : i32x4.max_s(a, b);
+  }
   if (how == OR) return a | b;
   return how == SUM ? a + b : max(a, b);
 }
 
+/** A part of a window of `tall` × `wide` places, which are `bytes` long in lines of `line` bytes. */
 @inline
-function pool(
+function joinPart<Part>(how: i32, x: usize, y: usize, tall: i32, wide: i32, line: usize, bytes: usize): void {
+  let found = load<Part>(x);
+  for (let i = 0; i < tall; i++) {
+    for (let j = 0; j < wide; j++) {
+      if (i | j) found = joined<Part>(how, found, load<Part>(x + i * line + j * bytes));
+    }
+  }
+  store<Part>(y, found);
+}
+
+@inline
+function join(
   how: i32,
   x: usize,
   y: usize,
@@ -27,18 +43,14 @@ function pool(
   stepAcross: i32,
   bytes: usize,
 ): void {
+  const line = width * bytes;
   for (let plane = 0; plane < planes; plane++) {
     for (let row = 0; row < down; row++) {
       for (let column = 0; column < across; column++, y += bytes) {
-        const first = x + ((plane * height + row * stepDown) * width + column * stepAcross) * bytes;
-        for (let at: usize = 0; at < bytes; at += 4) {
-          let found = load<i32>(first + at);
-          for (let i = 0; i < tall; i++) {
-            for (let j = 0; j < wide; j++) {
-              if (i | j) found = joined(how, found, load<i32>(first + (i * width + j) * bytes + at));
-            }
-          }
-          store<i32>(y + at, found);
+        const first = x + (plane * height + row * stepDown) * line + column * stepAcross * bytes;
+        for (let at: usize = 0; at < bytes; at += WIDTH) {
+          if (ASC_FEATURE_SIMD) joinPart<v128>(how, first + at, y + at, tall, wide, line, bytes);
+          else joinPart<i32>(how, first + at, y + at, tall, wide, line, bytes);
         }
       }
     }
@@ -65,7 +77,7 @@ export function orOfWindows(
   stepAcross: i32,
   bytes: usize,
 ): void {
-  pool(OR, x, y, planes, height, width, down, across, tall, wide, stepDown, stepAcross, bytes);
+  join(OR, x, y, planes, height, width, down, across, tall, wide, stepDown, stepAcross, bytes);
 }
 
 /** The sums of windows of int32. */
@@ -83,7 +95,7 @@ export function sumOfWindows(
   stepAcross: i32,
   bytes: usize,
 ): void {
-  pool(SUM, x, y, planes, height, width, down, across, tall, wide, stepDown, stepAcross, bytes);
+  join(SUM, x, y, planes, height, width, down, across, tall, wide, stepDown, stepAcross, bytes);
 }
 
 /** The maxima of windows of int32. */
@@ -101,5 +113,5 @@ export function maximumOfWindows(
   stepAcross: i32,
   bytes: usize,
 ): void {
-  pool(MAXIMUM, x, y, planes, height, width, down, across, tall, wide, stepDown, stepAcross, bytes);
+  join(MAXIMUM, x, y, planes, height, width, down, across, tall, wide, stepDown, stepAcross, bytes);
 }

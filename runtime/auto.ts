@@ -28,9 +28,14 @@ function kindOf({ model }: Description): NetworkKind {
  * @param batch examples that will be run at once
  */
 export function chooseDevice(description: Description, other: AutoPlace, batch: number): Choice {
-  const { weights, states = [] } = description;
+  const { weights, states = [], noise = [] } = description;
   if (weights.weights === 'real')
     return { device: other, reason: `auto chose ${other}: the weights are real numbers` };
+  if (noise.length > 0)
+    return {
+      device: other,
+      reason: `auto chose ${other}: the weights of a network that takes noise are real numbers`,
+    };
   if (states.length > 0)
     return { device: 'bits', reason: 'auto chose bits: it takes the least time for a step of a stream' };
   const kind = kindOf(description);

@@ -15,7 +15,7 @@ export const node: Platform = {
     cuda: () => import('./devices/cuda.ts'),
     wasm: () => import('./devices/wasm-node.ts'),
     webgpu: () => import('./devices/webgpu-node.ts'),
-    bits: () => import('./devices/bits.ts'),
+    bits: () => import('./devices/bits-node.ts'),
   },
   absent: {},
   read: readSource,

@@ -20,6 +20,7 @@ import { checkSource, type Source } from './source.ts';
 
 /** Where networks can run. */
 export const devices = ['cpu', 'cuda', 'wasm', 'webgpu', 'bits'] as const;
+/** A place where networks can run. */
 export type Device = (typeof devices)[number];
 
 export const loadOptionsSchema = z.strictObject({
@@ -32,7 +33,7 @@ export const loadOptionsSchema = z.strictObject({
     }),
   threads: z.int().min(1).max(1024).exactOptional().meta({
     description:
-      'Threads that compute one operator. All cores of cpu and half the cores, at most 4, of wasm, unless given; wasm has one number for all models, and bits computes on one.',
+      'Threads that compute one operator. All cores of cpu and half the cores, at most 4, of wasm, unless given; wasm has one number for all models. Of bits, threads that share the examples of a batch: one, unless given.',
   }),
   timeout: z.number().positive().max(86_400).default(DEFAULT_TIMEOUT).meta({
     description: 'Seconds in which the model has to be fetched, and again in which it has to be opened.',
@@ -49,6 +50,7 @@ export const loadOptionsSchema = z.strictObject({
   }),
 });
 
+/** Where and how a network is opened: options of `load`. */
 export type LoadOptions = z.input<typeof loadOptionsSchema>;
 
 /** What a program that runs networks has around it. */

@@ -7,6 +7,24 @@ export interface HostTensor {
 
 export type HostTensors = Readonly<Record<string, HostTensor>>;
 
+/** What a step gives becomes what the next one takes. */
+export interface Carried {
+  readonly input: string;
+  readonly output: string;
+}
+
+/** One call after another on arrays that stay: nothing is allocated between steps. */
+export interface Stepper {
+  /** Written by the caller before a step; what is carried is there too, and may be changed between steps. */
+  readonly inputs: HostTensors;
+  /** Of the last step; overwritten by the next. */
+  readonly outputs: HostTensors;
+  /** @throws UserError where an input cannot be what it is; nothing is carried on then */
+  step(): void;
+  /** Ends it, which is not needed: its arrays are all that it has of its own. */
+  release(): void;
+}
+
 /** A model, opened on one device: what everything above it needs of onnxruntime, and of any other engine. */
 export interface Runner {
   /** Names of the graph's outputs. */
@@ -23,6 +41,16 @@ export interface Runner {
 
   /** The same without waiting, where the device computes in this very thread. */
   runNow?(feeds: HostTensors, outputs: readonly string[]): HostTensors;
+
+  /**
+   * Calls on arrays that stay, for feeds of these dims, where the device computes in this very thread. Any number of
+   * steppers can be there at once, and need no release.
+   *
+   * @param feeds what it begins with; they are copied
+   * @param carried outputs that become inputs of the next step
+   * @throws UserError where feeds, outputs or what is carried are not the graph's
+   */
+  stepper?(feeds: HostTensors, outputs: readonly string[], carried?: readonly Carried[]): Stepper;
 
   /** Frees the memory of the model. */
   release(): Promise<void>;

@@ -10,6 +10,7 @@ import { type Output, withTime } from './outputs.ts';
 import { expectClasses } from './regression.ts';
 import type { HostTensor, HostTensors, Runner } from './runner.ts';
 import { readSnapshot, writeSnapshot } from './snapshot.ts';
+import { streamCalls, type StreamCalls } from './stream-calls.ts';
 import { clearStreams, zeroStates } from './states.ts';
 
 const streamOptionsSchema = z.strictObject({
@@ -19,6 +20,7 @@ const streamOptionsSchema = z.strictObject({
   }),
 });
 
+/** How many streams go side by side, and the seed of their noise: options of `stream`. */
 export type StreamOptions = z.input<typeof streamOptionsSchema>;
 
 /** @throws UserError when a file is not one that can be streamed */
@@ -47,34 +49,28 @@ interface Source {
 export class StreamSession {
   /** Streams side by side. */
   readonly batch: number;
-  readonly #runner: Runner;
   readonly #source: Source;
   readonly #states: readonly StateDescription[];
-  readonly #fetched: readonly string[];
   readonly #observed: ReadonlySet<string>;
   /** Numbers in one step of all streams. */
   readonly #width: number;
   readonly #noise: NoiseFeed;
-  /** Everything the next call is fed, but noise; the states in it are ours, and replaced by every call. */
-  readonly #feeds: Record<string, HostTensor>;
+  readonly #calls: StreamCalls;
   #isBusy = false;
 
   constructor(runner: Runner, source: Source, options: StreamOptions) {
     const { batch, ...draws } = checkOptions(streamOptionsSchema, options, 'stream');
     const { description, outputs } = source;
     const { seed } = checkDraws(description, draws, 'stream');
-    const { shape, type } = description.model.input;
+    const { input } = description.model;
     this.batch = batch;
-    this.#runner = runner;
     this.#source = source;
     this.#states = description.states ?? [];
-    this.#fetched = [...outputs, ...this.#states.map(({ output }) => output)];
     this.#observed = new Set(description.layers.flat());
-    this.#width = batch * sizeOf(shape);
+    this.#width = batch * sizeOf(input.shape);
     this.#noise = new NoiseFeed(noiseOf(description), seed, 0);
-    const data = new (type === 'uint8' ? Uint8Array : Float32Array)(this.#width);
-    const input = { type, dims: [1, batch, ...shape], data } as const;
-    this.#feeds = { input, ...zeroStates(this.#states, batch) };
+    const plan = { input, batch, outputs, carried: this.#states };
+    this.#calls = streamCalls(runner, plan, zeroStates(this.#states, batch));
   }
 
   /**
@@ -86,15 +82,11 @@ export class StreamSession {
    */
   async push(steps: Uint8Array | Float32Array): Promise<Record<string, Output>> {
     this.#checkIdle('push');
-    const count = this.#take(steps);
+    const count = this.#countOf(steps);
     this.#isBusy = true;
     try {
-      const feeds = this.#withNoise(count);
-      const runner = this.#runner;
-      const found = runner.runNow
-        ? runner.runNow(feeds, this.#fetched)
-        : await runner.run(feeds, this.#fetched);
-      return this.#gave(found, count);
+      const found = this.#calls.take(steps, count, this.#noiseFor(count));
+      return this.#gave(found instanceof Promise ? await found : found, count);
     } finally {
       this.#isBusy = false;
     }
@@ -114,8 +106,9 @@ export class StreamSession {
    */
   reset(streams?: readonly number[]): void {
     this.#checkIdle('reset');
+    const { states } = this.#calls;
     if (!streams) {
-      Object.assign(this.#feeds, zeroStates(this.#states, this.batch));
+      for (const { input } of this.#states) (states[input] as HostTensor).data.fill(0 as never);
       return;
     }
     const odd = streams.find((stream) => !Number.isInteger(stream) || stream < 0 || stream >= this.batch);
@@ -127,7 +120,7 @@ export class StreamSession {
       throw new UserError(`reset: state ${shared.name} is one for all streams, so only all can be reset`);
     }
     for (const state of this.#states)
-      clearStreams(state, this.#feeds[state.input] as HostTensor, streams, this.batch);
+      clearStreams(state, states[state.input] as HostTensor, streams, this.batch);
   }
 
   /**
@@ -139,7 +132,11 @@ export class StreamSession {
   snapshot(): Uint8Array {
     this.#checkIdle('snapshot');
     const { hash } = this.#source;
-    return writeSnapshot(this.#states, this.#feeds, { hash, batch: this.batch, noise: this.#noise.save() });
+    return writeSnapshot(this.#states, this.#calls.states, {
+      hash,
+      batch: this.batch,
+      noise: this.#noise.save(),
+    });
   }
 
   /**
@@ -155,15 +152,15 @@ export class StreamSession {
       noise: this.#noise.save(),
     });
     this.#noise.restore(noise);
-    Object.assign(this.#feeds, states);
+    this.#calls.restore(states);
   }
 
   #checkIdle(what: string): void {
     if (this.#isBusy) throw new UserError(`${what}: the last push is still running; await it first`);
   }
 
-  /** Puts steps where the next call is fed from; how many they are. */
-  #take(steps: Uint8Array | Float32Array): number {
+  /** How many steps they are. */
+  #countOf(steps: Uint8Array | Float32Array): number {
     const { shape, type } = this.#source.description.model.input;
     const Wanted = type === 'uint8' ? Uint8Array : Float32Array;
     if (!(steps instanceof Wanted)) {
@@ -175,20 +172,15 @@ export class StreamSession {
         `push: a step is [${[this.batch, ...shape].join(', ')}] = ${this.#width} numbers; got ${steps.length}`,
       );
     }
-    const { input } = this.#feeds;
-    if (input?.data.length === steps.length) (input.data as Uint8Array).set(steps);
-    else this.#feeds.input = { type, dims: [count, this.batch, ...shape], data: steps.slice() };
     return count;
   }
 
-  #withNoise(count: number): HostTensors {
-    if (noiseOf(this.#source.description).length === 0) return this.#feeds;
-    return { ...this.#feeds, ...this.#noise.forSteps(count, this.batch) };
+  #noiseFor(count: number): HostTensors {
+    return noiseOf(this.#source.description).length === 0 ? {} : this.#noise.forSteps(count, this.batch);
   }
 
-  /** Keeps the states for the next call; the other outputs are for the caller. */
+  /** What is for the caller. */
   #gave(found: HostTensors, count: number): Record<string, Output> {
-    for (const { input, output } of this.#states) this.#feeds[input] = found[output] as HostTensor;
     const outputs: Record<string, Output> = {};
     for (const name of this.#source.outputs) {
       const output = found[name] as HostTensor;

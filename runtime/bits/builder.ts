@@ -1,6 +1,6 @@
 import type { Engine } from './engine.ts';
-import { type Expression, type Form, load, partsOf, type Rows } from './expression.ts';
-import { LANES } from './emit-kernel.ts';
+import { type Expression, type Form, load, partsOf, rangeOfNumbers, type Rows } from './expression.ts';
+import { ENTRY, LANES } from './emit-kernel.ts';
 import { type Assignment, lower } from './lanes.ts';
 import type { Block } from './memory.ts';
 import { featuresOf, type RowsValue, rowsOf } from './values.ts';
@@ -35,16 +35,24 @@ export class Builder {
   /** Whether the steps are repeated over time. */
   readonly inLoop: boolean;
   readonly #placed = new Map<Expression, Map<Form, Rows>>();
+  /** Constants that lie in memory as rows, by the numbers that they are of. */
+  readonly #tables: Map<Float32Array, Expression>;
 
-  constructor(engine: Engine, blocks: Block[] = [], inLoop = false) {
+  constructor(
+    engine: Engine,
+    blocks: Block[] = [],
+    inLoop = false,
+    tables = new Map<Float32Array, Expression>(),
+  ) {
     this.engine = engine;
     this.blocks = blocks;
     this.inLoop = inLoop;
+    this.#tables = tables;
   }
 
   /** The steps of a loop, over the same memory. */
   loop(): Builder {
-    return new Builder(this.engine, this.blocks, true);
+    return new Builder(this.engine, this.blocks, true, this.#tables);
   }
 
   allocate(bytes: number): number {
@@ -58,6 +66,17 @@ export class Builder {
     const stride = strideOf(form, features);
     const time = stride * rows;
     return { form, at: this.allocate(time * times), stride, time: times > 1 ? time : 0 };
+  }
+
+  /** Numbers that are known, as rows of so many features. */
+  table(data: Float32Array, features: number): Expression {
+    const known = this.#tables.get(data);
+    if (known) return known;
+    const at = this.allocate(data.byteLength);
+    new Float32Array(this.engine.heap.memory.buffer, at, data.length).set(data);
+    const found = load({ form: 'f32', at, stride: features * 4, time: 0 }, rangeOfNumbers(data));
+    this.#tables.set(data, found);
+    return found;
   }
 
   /**
@@ -116,17 +135,21 @@ export class Builder {
 
     const lowered = lower(targets);
     const run = engine.kernel(lowered);
-    const table = this.allocate((lowered.streams.length + targets.length) * 12);
+    const table = this.allocate((lowered.streams.length + targets.length) * ENTRY);
     const scratch = tiled ? this.allocate(tile * tiled.stride) : 0;
     const entries = lowered.streams.map(({ kind, expression }) => {
-      if (kind === 'vector') return [engine.vector(expression.vector as Float32Array), 0, 0];
+      if (kind === 'vector') return [engine.vector(expression.vector as Float32Array), 0, 0, 1];
       const each = expression.rows as Rows;
-      if (each === tiled) return [scratch, 0, each.stride];
-      return [each.at, tiled ? tile * each.stride : each.time, each.stride];
+      if (each === tiled) return [scratch, 0, each.stride, 1];
+      if (kind === 'repeat') {
+        const readers = tiled ? tile : each.time > 0 ? rows : 0;
+        return [each.at, readers, each.stride, expression.count as number];
+      }
+      return [each.at, tiled ? tile * each.stride : each.time, each.stride, 1];
     });
     for (const { rows: each } of targets)
-      entries.push([each.at, tiled ? tile * each.stride : each.time, each.stride]);
-    new Int32Array(engine.heap.memory.buffer, table, entries.length * 3).set(entries.flat());
+      entries.push([each.at, tiled ? tile * each.stride : each.time, each.stride, 1]);
+    new Int32Array(engine.heap.memory.buffer, table, entries.length * 4).set(entries.flat());
 
     const compute = sums?.prepare();
     const blocks = Math.ceil(features / LANES);

@@ -1,8 +1,10 @@
 import { reasonOf, UserError } from '../../schemas/errors.ts';
 import { Builder } from './builder.ts';
+import { errorIn } from './constants.ts';
 import type { Engine } from './engine.ts';
 import { type Read, reader, toHost, toRows } from './exchange.ts';
 import { type FlatGraph, type FlatNode, intOf } from './flat-graph.ts';
+import { placeOf } from './layers.ts';
 import { elementwise } from './operators/elementwise.ts';
 import { layout } from './operators/layout.ts';
 import type { Inputs, Operator } from './operators/operator.ts';
@@ -11,19 +13,21 @@ import { pools } from './operators/pools.ts';
 import { scan } from './operators/scan.ts';
 import { softmax } from './operators/softmax.ts';
 import { sums } from './operators/sums.ts';
+import { withWholes } from './operators/wholes.ts';
 import { scanReference } from './reference/scan.ts';
 import { type Numbers, type NumberType, referenceOf, tensorOf } from './reference/index.ts';
-import { constantOf, dimsOf, type HostValue, Unfit, type Value } from './values.ts';
+import { checkTypes } from './signatures.ts';
+import { constantOf, dimsOf, type HostValue, typeOf, Unfit, type Value } from './values.ts';
 
 /** Operators that have a fast form for rows. */
-const operators: Readonly<Record<string, Operator>> = {
+const operators: Readonly<Record<string, Operator>> = withWholes({
   ...elementwise,
   ...layout,
   ...sums,
   ...pools,
   ...overTime,
   Softmax: softmax,
-};
+});
 
 /** A graph as steps over memory, for inputs of certain dims. */
 export interface Program {
@@ -118,7 +122,13 @@ type Values = ReadonlyMap<string, Value>;
 const valueIn = ({ constants }: Engine, values: Values, name: string): Value | undefined =>
   values.get(name) ??
   (constants.has(name)
-    ? { kind: 'constant', name, dims: () => constants.dims(name), numbers: () => constants.get(name) }
+    ? {
+        kind: 'constant',
+        name,
+        dims: () => constants.dims(name),
+        type: () => constants.type(name),
+        numbers: () => constants.get(name),
+      }
     : undefined);
 
 /** Computes the values of a graph. @param fresh inputs that may come into memory on whatever axis is wanted */
@@ -177,13 +187,17 @@ function computed(
   const reference = referenceOf(node);
   const { what } = builder.engine;
   try {
+    checkTypes(
+      node,
+      inputs.map((input) => input && typeOf(input)),
+    );
     if (reference && inputs.every((input) => !input || input.kind === 'constant'))
       return reference(
         node,
         inputs.map((input) => (input?.kind === 'constant' ? input.numbers() : undefined)),
       ).map(constantOf);
   } catch (cause) {
-    throw new UserError(`${what}: ${reasonOf(cause)}`, { cause });
+    throw errorAt(what, node, cause);
   }
   let why = 'it has no such operator';
   try {
@@ -215,12 +229,19 @@ function computed(
   const plainly = node.op === 'Scan' ? scanReference(node, around, builder.engine) : reference;
   if (!plainly) {
     throw new UserError(
-      `${what}: device bits cannot compute the operator ${node.op} of '${node.name}' (${why}); open the model on device cpu`,
+      `${what}: device bits cannot compute ${placeOf(node)} (${why}); open the model on device cpu`,
     );
   }
   slow.push(`${node.op} '${node.name}': ${why}`);
   return byDefinition(builder, node, inputs, plainly);
 }
+
+/** Why a node cannot be computed, after its layer where it is of one and is not named yet. */
+const errorAt = (what: string, { layer }: FlatNode, cause: unknown): UserError =>
+  errorIn(
+    layer === undefined || reasonOf(cause).startsWith(`${what}: `) ? what : `${what}: the layer ${layer}`,
+    cause,
+  );
 
 /** Values of the graph around that the bodies of a node read. */
 const seenBy = ({ bodies }: FlatNode, around: Values): readonly Value[] =>
@@ -249,7 +270,7 @@ function byDefinition(
     try {
       return reference(node, numbers);
     } catch (cause) {
-      throw new UserError(`${what}: ${reasonOf(cause)}`, { cause });
+      throw errorAt(what, node, cause);
     }
   };
   const zeros = hosts.map(

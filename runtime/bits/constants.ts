@@ -1,10 +1,17 @@
 import { reasonOf, UserError } from '../../schemas/errors.ts';
 import { type Tensor, tensorData } from '../../schemas/onnx/index.ts';
 import type { FlatGraph, FlatNode } from './flat-graph.ts';
-import { type Numbers, numbersOf, referenceOf } from './reference/index.ts';
+import { type Numbers, type NumberType, numbersOf, referenceOf } from './reference/index.ts';
+import { checkTypes } from './signatures.ts';
 
 /** What is computed once is kept up to this size (bytes): unpacked weights are much larger than packed ones. */
 const KEPT = 65536;
+
+/** Why a part of a model cannot be computed; what was found below may have named the model already. */
+export function errorIn(what: string, cause: unknown): UserError {
+  const reason = reasonOf(cause);
+  return new UserError(reason.startsWith(`${what}: `) ? reason : `${what}: ${reason}`, { cause });
+}
 
 /** The values that are the same whatever goes in: initializers, and what is computed of them. */
 export class Constants {
@@ -12,6 +19,7 @@ export class Constants {
   readonly #nodes = new Map<string, FlatNode>();
   readonly #kept = new Map<string, Numbers>();
   readonly #dims = new Map<string, readonly number[]>();
+  readonly #types = new Map<string, NumberType>();
   readonly #what: string;
 
   constructor(graph: FlatGraph, what: string) {
@@ -29,6 +37,7 @@ export class Constants {
     if (kept) return kept;
     const found = this.#compute(name);
     this.#dims.set(name, found.dims);
+    this.#types.set(name, found.type);
     if (found.data.byteLength <= KEPT) this.#kept.set(name, found);
     return found;
   }
@@ -36,6 +45,11 @@ export class Constants {
   /** Its shape, which is kept however large it is. */
   dims(name: string): readonly number[] {
     return this.#dims.get(name) ?? this.get(name).dims;
+  }
+
+  /** Its type, which is kept too. */
+  type(name: string): NumberType {
+    return this.#types.get(name) ?? this.get(name).type;
   }
 
   #collect({ initializers, nodes }: FlatGraph): void {
@@ -53,16 +67,17 @@ export class Constants {
     const node = this.#nodes.get(name);
     try {
       if (tensor) return numbersOf(tensorData(tensor, name), name);
-      const found =
-        node &&
-        referenceOf(node)?.(
+      if (node) {
+        const inputs = node.inputs.map((input) => (input ? this.get(input) : undefined));
+        checkTypes(
           node,
-          node.inputs.map((input) => (input ? this.get(input) : undefined)),
+          inputs.map((input) => input?.type),
         );
-      const output = found?.[node?.outputs.indexOf(name) ?? 0];
-      if (output) return output;
+        const output = referenceOf(node)?.(node, inputs)[node.outputs.indexOf(name)];
+        if (output) return output;
+      }
     } catch (cause) {
-      throw new UserError(`${this.#what}: ${reasonOf(cause)}`, { cause });
+      throw errorIn(this.#what, cause);
     }
     throw new Error(`no constant '${name}'`);
   }

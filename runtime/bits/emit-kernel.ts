@@ -12,7 +12,10 @@ export const blockBytes: Record<Form, number> = { bits: 2, u8: 16, i32: 64, f32:
 
 /** The parameters of a kernel, in this order. */
 export const parameters = {
-  /** Address of three int32 per stream: address, bytes from time to time, bytes from row to row. */
+  /**
+   * Address of four int32 per stream: address, bytes from time to time, bytes from row to row, and 1. Of one that
+   * repeats its rows, the second are the rows from time to time that read it, and the last how many read the same row.
+   */
   table: 0,
   /** The first time, and the one behind the last. */
   from: 1,
@@ -34,6 +37,9 @@ export interface Lanes {
   readonly kept: number;
 }
 
+/** Bytes of the table per stream. */
+export const ENTRY = 16;
+
 /** The instruction of each operation that has one of its own, for int32 and for float32. */
 export type Opcodes = Partial<Record<Operation, { readonly i32?: number; readonly f32?: number }>>;
 
@@ -50,24 +56,34 @@ export function emitKernel(lowered: Lowered, simd: boolean): Uint8Array<ArrayBuf
     base: code.local(I32),
     time: code.local(I32),
     stride: code.local(I32),
+    count: code.local(I32),
     row: code.local(I32),
     place: code.local(I32),
   }));
+  /** Rows that are repeated are counted, others are addresses. */
+  const repeats = widths.map((_, index) => lowered.streams[index]?.kind === 'repeat');
   const [row, block, kept] = [code.local(I32), code.local(I32), code.local(I32)];
-  streams.forEach(({ base, time, stride }, index) => {
-    [base, time, stride].forEach((local, word) => {
+  streams.forEach(({ base, time, stride, count }, index) => {
+    [base, time, stride, count].forEach((local, word) => {
       code
         .get(parameters.table)
-        .op(0x28, 2, ...unsigned(index * 12 + word * 4))
+        .op(0x28, 2, ...unsigned(index * ENTRY + word * 4))
         .set(local);
     });
   });
   code.repeat(() => {
-    for (const { base, time, row: start } of streams)
-      code.get(parameters.from).get(time).op(0x6c).get(base).op(0x6a).set(start);
+    streams.forEach(({ base, time, row: start }, index) => {
+      code.get(parameters.from).get(time).op(0x6c);
+      if (!repeats[index]) code.get(base).op(0x6a);
+      code.set(start);
+    });
     code.get(parameters.rows).set(row);
     code.repeat(() => {
-      for (const { row: start, place } of streams) code.get(start).set(place);
+      streams.forEach(({ base, stride, count, row: start, place }, index) => {
+        if (repeats[index]) code.get(start).get(count).op(0x6e).get(stride).op(0x6c).get(base).op(0x6a);
+        else code.get(start);
+        code.set(place);
+      });
       code.get(parameters.blocks).set(block);
       code.repeat(() => {
         code.get(parameters.tail).integer(0xffff).get(block).integer(1).op(0x46, 0x1b).set(kept);
@@ -77,7 +93,9 @@ export function emitKernel(lowered: Lowered, simd: boolean): Uint8Array<ArrayBuf
         for (const { width, place } of streams) if (width > 0) code.increase(place, width);
         code.increase(block, -1).get(block);
       });
-      for (const { row: start, stride } of streams) code.increase(start, { local: stride });
+      streams.forEach(({ row: start, stride }, index) => {
+        code.increase(start, repeats[index] ? 1 : { local: stride });
+      });
       code.increase(row, -1).get(row);
     });
     code.increase(parameters.from, 1).get(parameters.from).get(parameters.to).op(0x49);

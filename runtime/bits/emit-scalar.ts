@@ -72,7 +72,7 @@ export function emitScalarLanes({ code, lowered, places, kept }: Lanes): void {
     const given = args.map((arg) => registers[arg] as number);
     const place = stream === undefined ? -1 : (places[stream] as number);
     const kind = parts[args[0] as number]?.lane;
-    if (op === 'load' || op === 'vector') {
+    if (op === 'load' || op === 'vector' || op === 'repeat') {
       const form = streams[stream as number]?.form;
       if (form === 'bits') {
         code

@@ -75,7 +75,7 @@ export function emitVectorLanes({ code, lowered, places, kept }: Lanes): void {
     const given = args.map((arg) => registers[arg] as number);
     const place = stream === undefined ? -1 : (places[stream] as number);
     const kind = parts[args[0] as number]?.lane;
-    if (op === 'load' || op === 'vector') {
+    if (op === 'load' || op === 'vector' || op === 'repeat') {
       const form = streams[stream as number]?.form;
       if (form === 'bits') {
         const chosen = [0, 1, 2, 3].flatMap((lane) => word32(1 << (vector * WIDTH + lane)));

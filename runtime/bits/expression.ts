@@ -44,8 +44,10 @@ export interface Expression {
   readonly whole: boolean;
   /** Of 'number'. */
   readonly value?: number;
-  /** Of 'load', and of 'spread': the one number of each row, for all features. */
+  /** Of 'load', of 'spread': the one number of each row, for all features, and of 'repeat'. */
   readonly rows?: Rows;
+  /** Of 'repeat': so many rows, one behind another, read the same row. */
+  readonly count?: number;
   /** Of 'vector': one number per feature. */
   readonly vector?: Float32Array;
   /** Of masks: what a set one stands for. */
@@ -64,6 +66,7 @@ export type Operation =
   | 'not'
   | 'load'
   | 'spread'
+  | 'repeat'
   | 'number'
   | 'vector'
   | 'toFloat'
@@ -103,17 +106,27 @@ export const number = (value: number): Expression => ({
   value: Math.fround(value),
 });
 
-export function vector(data: Float32Array): Expression {
+/** What numbers that are known lie between; where one of them is NaN, so is what is said of all. */
+export function rangeOfNumbers(data: ArrayLike<number>): Range {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   let whole = true;
-  for (const value of data) {
+  for (let index = 0; index < data.length; index++) {
+    const value = data[index] as number;
     low = Math.min(low, value);
     high = Math.max(high, value);
     whole &&= Number.isInteger(value);
   }
-  return { op: 'vector', lane: 'f32', args: [], low, high, whole, vector: data };
+  return { low, high, whole };
 }
+
+export const vector = (data: Float32Array): Expression => ({
+  op: 'vector',
+  lane: 'f32',
+  args: [],
+  ...rangeOfNumbers(data),
+  vector: data,
+});
 
 /** Rows of one number, as wide as others. */
 export const spread = (rows: Rows, { low, high, whole }: Range): Expression => ({
@@ -124,6 +137,18 @@ export const spread = (rows: Rows, { low, high, whole }: Range): Expression => (
   high,
   whole,
   rows,
+});
+
+/** Rows each of which stands for `count` others, one behind another: float32 numbers. */
+export const repeat = (rows: Rows, count: number, { low, high, whole }: Range): Expression => ({
+  op: 'repeat',
+  lane: 'f32',
+  args: [],
+  low,
+  high,
+  whole,
+  rows,
+  count,
 });
 
 const isSmall = ({ low, high }: Range): boolean => low > -EXACT && high < EXACT;

@@ -8,12 +8,16 @@ import type {
   Tensor,
   ValueInfo,
 } from '../../schemas/onnx/index.ts';
+import { layerIn, nameLayers, placeOf } from './layers.ts';
+import { checkInputs } from './signatures.ts';
 
 /** A node whose functions are resolved: only operators of ONNX itself are left. */
 export interface FlatNode {
   readonly op: string;
   /** For messages. */
   readonly name: string;
+  /** The layer that it belongs to, in a file of this toolkit; for messages, too. Set while the graph is put together. */
+  layer?: string | undefined;
   /** '' stands for an optional input left out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -40,17 +44,39 @@ const keyOf = (domain: string | undefined, name: string, overload: string | unde
   JSON.stringify([domain ?? '', name, overload ?? '']);
 
 /** Puts the bodies of model-local functions in place of their calls. @throws UserError for what has no body */
-export function flatten({ graph, functions }: Model, what: string): FlatGraph {
+export function flatten({ graph, functions, metadata }: Model, what: string): FlatGraph {
   const known = new Map(functions.map((each) => [keyOf(each.domain, each.name, each.overload), each]));
+  const hasLayers = metadata.has('bitspike.model');
   let calls = 0;
+  const defined = new Set<string>();
+  const define = (name: string): void => {
+    if (name !== '' && defined.has(name))
+      throw new UserError(
+        `${what}: two values are named '${name}'; expected every value to have its own name`,
+      );
+    defined.add(name);
+  };
 
   function flatGraph(from: Graph, rename: Rename, given: Given, depth: number): FlatGraph {
+    const fed = new Set<string>(from.inputs.map(({ name }) => name));
+    // That of an input is what it is where nothing is fed; here all inputs are.
+    const held = [...from.initializers].filter(([name]) => !fed.has(name));
     return {
       inputs: from.inputs.map((info) => ({ ...info, name: rename(info.name) as ValueInfo['name'] })),
       outputs: from.outputs.map(({ name }) => rename(name)),
-      initializers: new Map([...from.initializers].map(([name, tensor]) => [rename(name), tensor])),
+      initializers: new Map(held.map(([name, tensor]) => [rename(name), tensor])),
       nodes: from.nodes.flatMap((node) => flatNode(node, rename, given, depth)),
     };
+  }
+
+  /** @throws UserError where a value has the name of another, in whichever graph: constants are known by it alone */
+  function checkNames({ inputs, initializers, nodes }: FlatGraph): void {
+    for (const { name } of inputs) define(name);
+    for (const name of initializers.keys()) define(name);
+    for (const { outputs, bodies } of nodes) {
+      outputs.forEach(define);
+      for (const body of bodies.values()) checkNames(body);
+    }
   }
 
   function flatNode(node: Node, rename: Rename, given: Given, depth: number): FlatNode[] {
@@ -63,7 +89,7 @@ export function flatten({ graph, functions }: Model, what: string): FlatGraph {
     if (called) return inlined(node, called, attributes, rename, depth);
     if (node.domain) {
       throw new UserError(
-        `${what}: device bits does not know the operator ${node.domain}.${node.op} of '${node.name ?? ''}'; open the model on device cpu`,
+        `${what}: device bits does not know ${placeOf({ op: `${node.domain}.${node.op}`, name: node.name ?? '', layer: hasLayers ? layerIn(node.name) : undefined })}; open the model on device cpu`,
       );
     }
     const bodies = new Map<string, FlatGraph>();
@@ -72,7 +98,10 @@ export function flatten({ graph, functions }: Model, what: string): FlatGraph {
     }
     const inputs = node.inputs.map(rename);
     const outputs = node.outputs.map(rename);
-    return [{ op: node.op, name: node.name || outputs[0] || node.op, inputs, outputs, attributes, bodies }];
+    const name = node.name || outputs[0] || node.op;
+    const flat = { op: node.op, name, inputs, outputs, attributes, bodies };
+    checkInputs(flat, what);
+    return [flat];
   }
 
   function inlined(
@@ -98,10 +127,16 @@ export function flatten({ graph, functions }: Model, what: string): FlatGraph {
     const inner: Rename = (name) => (name === '' ? '' : (bound.get(name) ?? prefix + name));
     const { nodes, initializers } = flatGraph(body, inner, new Map([...defaults, ...given]), depth + 1);
     const constants = [...initializers].map(([name, tensor]) => constant(name, tensor));
-    return [...constants, ...nodes, ...straight];
+    const layer = hasLayers ? layerIn(node.name) : undefined;
+    const all = [...constants, ...nodes, ...straight];
+    if (layer !== undefined) for (const each of all) each.layer = layer;
+    return all;
   }
 
-  return flatGraph(graph, (name) => name, new Map(), 0);
+  const flat = flatGraph(graph, (name) => name, new Map(), 0);
+  checkNames(flat);
+  if (hasLayers) nameLayers(flat);
+  return flat;
 }
 
 const identity = (from: string, to: string): FlatNode => ({

@@ -1,7 +1,7 @@
 import type { BitsRunner } from './runner.ts';
 
 export type { BitsRunner, MemoryUse } from './runner.ts';
-export type { Carried, Stepper } from './stepper.ts';
+export type { Carried, Stepper } from '../runner.ts';
 
 /**
  * Opens the bytes of an .onnx file on the 1-bit engine by itself, which is loaded then; `load` gives the same engine
@@ -11,4 +11,4 @@ export type { Carried, Stepper } from './stepper.ts';
  * @throws UserError where a part of it cannot be computed here
  */
 export const openBits = async (model: Uint8Array, what = 'model'): Promise<BitsRunner> =>
-  (await import('./runner.ts')).openBits(model, {}, what);
+  (await import('./split.ts')).openSplit(model, {}, what);

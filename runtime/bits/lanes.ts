@@ -21,7 +21,7 @@ export interface Part {
 
 /** What a kernel reads or writes, as its caller lists it. */
 export type Stream =
-  | { readonly kind: 'rows' | 'spread'; readonly form: Form; readonly expression: Expression }
+  | { readonly kind: 'rows' | 'spread' | 'repeat'; readonly form: Form; readonly expression: Expression }
   | { readonly kind: 'vector'; readonly form: 'f32' | 'i32'; readonly expression: Expression };
 
 export interface Lowered {
@@ -41,11 +41,12 @@ export function lower(assignments: readonly Assignment[]): Lowered {
   const indices = new Map<Expression, number>();
   const known = new Map<string, number>();
   const streamOf = (stream: Stream): number => {
-    const { rows, vector } = stream.expression;
+    const { rows, vector, count } = stream.expression;
     const index = streams.findIndex(
       ({ kind, form, expression }) =>
         kind === stream.kind &&
         form === stream.form &&
+        expression.count === count &&
         (rows ? expression.rows === rows : expression.vector === vector),
     );
     return index >= 0 ? index : streams.push(stream) - 1;
@@ -60,7 +61,11 @@ export function lower(assignments: readonly Assignment[]): Lowered {
   for (const each of partsOf(values)) {
     const { op, lane, args, rows, vector, value } = each;
     const stream = rows
-      ? streamOf({ kind: op === 'spread' ? 'spread' : 'rows', form: rows.form, expression: each })
+      ? streamOf({
+          kind: op === 'spread' || op === 'repeat' ? op : 'rows',
+          form: rows.form,
+          expression: each,
+        })
       : vector
         ? streamOf({ kind: 'vector', form: 'f32', expression: each })
         : undefined;

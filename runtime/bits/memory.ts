@@ -51,7 +51,8 @@ export class Heap {
 
   /** A block of zeros. @throws UserError where the memory cannot hold it */
   allocate(bytes: number): Block {
-    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new Error(`cannot allocate ${bytes} bytes`);
+    if (!(bytes >= 0)) throw new Error(`cannot allocate ${bytes} bytes`);
+    if (bytes > MOST * PAGE) throw tooLarge(bytes);
     const size = Math.ceil((bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
     const index = this.#free.findIndex((block) => block.bytes >= size);
     const found = this.#free[index];
@@ -94,10 +95,13 @@ export class Heap {
       if (pages > MOST) throw new RangeError('4 GiB is all there is');
       this.memory.grow(missing);
     } catch (cause) {
-      const mebibytes = Math.ceil(end / 2 ** 20);
-      throw new UserError(`device bits: no memory for ${mebibytes} MiB; run fewer examples at once`, {
-        cause,
-      });
+      throw tooLarge(end, cause);
     }
   }
 }
+
+const tooLarge = (bytes: number, cause?: unknown): UserError =>
+  new UserError(
+    `device bits: no memory for ${Math.ceil(bytes / 2 ** 20)} MiB; run fewer examples at once`,
+    cause === undefined ? {} : { cause },
+  );

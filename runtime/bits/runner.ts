@@ -1,15 +1,13 @@
 import { UserError } from '../../schemas/errors.ts';
 import { type Dimension, readModel, type ValueInfo } from '../../schemas/onnx/index.ts';
 import type { HostTensor, HostTensors, Runner } from '../runner.ts';
-import { compile, type InputShape, type Program } from './compile.ts';
+import { compile, type InputShape } from './compile.ts';
 import { Engine } from './engine.ts';
-import { type FlatGraph, flatten } from './flat-graph.ts';
+import { flatten } from './flat-graph.ts';
 import { hasSimd } from './kernels.ts';
-import { type Carried, type Stepper, stepperOf } from './stepper.ts';
+import { Programs } from './programs.ts';
+import { stepperOf } from './stepper.ts';
 import { arrayOf, type Numbers, type NumberType, numberType, sizeOf } from './reference/index.ts';
-
-/** Programs that are kept: each is for inputs of certain dims. */
-const KEPT = 4;
 
 export interface BitsOptions {
   /** Whether to use 128-bit SIMD; by default where the engine has it. */
@@ -29,13 +27,11 @@ export interface MemoryUse {
 /** A network on the 1-bit engine. Everything is computed in this very thread. */
 export interface BitsRunner extends Runner {
   runNow(feeds: HostTensors, outputs: readonly string[]): HostTensors;
+  /** Bytes that the opened network holds. */
   memory(): MemoryUse;
-  /**
-   * Calls on arrays that stay, for feeds of these dims.
-   *
-   * @throws UserError where feeds, outputs or what is carried are not the graph's
-   */
-  stepper(feeds: HostTensors, outputs: readonly string[], carried?: readonly Carried[]): Stepper;
+  stepper: NonNullable<Runner['stepper']>;
+  /** Bytes that a call with such feeds takes besides the weights. */
+  bytes(feeds: HostTensors): number;
   /** Nodes of the last program that have no fast form, and why. */
   slow(): readonly string[];
 }
@@ -76,57 +72,24 @@ export async function openBits(
     runNow,
     run: async (feeds, outputs) => runNow(feeds, outputs),
     stepper: (feeds, outputs, carried = []) =>
-      stepperOf(compile(engine, graph, checked(feeds, infos, what)), feeds, outputs, carried, what),
+      stepperOf(programs, { shapes: checked(feeds, infos, what), feeds, outputs, carried, what }),
+    bytes: (feeds) => {
+      const { bytes, free } = compile(engine, graph, checked(feeds, infos, what));
+      free();
+      return bytes;
+    },
     memory: () => ({ weights: engine.weightBytes, ...engine.heap.used }),
     slow: () => programs.last?.slow ?? [],
-    release: async () => programs.clear(),
+    release: async () => programs.close(),
   };
-}
-
-/** Programs by the dims of their inputs, the last used last. */
-class Programs {
-  readonly #engine: Engine;
-  readonly #graph: FlatGraph;
-  readonly #kept = new Map<string, Program>();
-  last: Program | undefined;
-
-  constructor(engine: Engine, graph: FlatGraph) {
-    this.#engine = engine;
-    this.#graph = graph;
-  }
-
-  of(shapes: ReadonlyMap<string, InputShape>): Program {
-    let key = '';
-    for (const [name, { dims }] of shapes) key += `${name}:${dims.join()};`;
-    const known = this.#kept.get(key);
-    if (known) {
-      this.#kept.delete(key);
-      this.#kept.set(key, known);
-      this.last = known;
-      return known;
-    }
-    while (this.#kept.size >= KEPT) {
-      const [oldest] = this.#kept.keys();
-      this.#kept.get(oldest as string)?.free();
-      this.#kept.delete(oldest as string);
-    }
-    const made = compile(this.#engine, this.#graph, shapes);
-    this.#kept.set(key, made);
-    this.last = made;
-    return made;
-  }
-
-  clear(): void {
-    for (const program of this.#kept.values()) program.free();
-    this.#kept.clear();
-    this.last = undefined;
-  }
 }
 
 const isFixed = (dimension: Dimension): dimension is number => typeof dimension === 'number';
 
 function smallest({ name, type, dims }: ValueInfo, what: string): InputShape {
   if (!dims) throw new UserError(`${what}: the input '${name}' has no shape; device bits needs its rank`);
+  if (dims.some((size) => isFixed(size) && !(Number.isSafeInteger(size) && size > 0)))
+    throw new UserError(`${what}: the input '${name}' is [${dims.join(', ')}]; expected sizes of 1 or more`);
   return { type: numberType(type, name), dims: dims.map((size) => (isFixed(size) ? size : 1)) };
 }
 

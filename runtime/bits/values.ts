@@ -7,6 +7,7 @@ export interface ConstantValue {
   /** Of those that the file holds: tells its packed weights from others. */
   readonly name?: string | undefined;
   dims(): readonly number[];
+  type(): NumberType;
   numbers(): Numbers;
 }
 
@@ -36,6 +37,7 @@ export type Value = ConstantValue | RowsValue | HostValue;
 export const constantOf = (numbers: Numbers): ConstantValue => ({
   kind: 'constant',
   dims: () => numbers.dims,
+  type: () => numbers.type,
   numbers: () => numbers,
 });
 
@@ -43,7 +45,7 @@ export const dimsOf = (value: Value): readonly number[] =>
   value.kind === 'constant' ? value.dims() : value.dims;
 
 export const typeOf = (value: Value): NumberType =>
-  value.kind === 'constant' ? value.numbers().type : value.type;
+  value.kind === 'constant' ? value.type() : value.type;
 
 /** How many rows a value has. */
 export const rowsOf = ({ dims, axis }: Pick<RowsValue, 'dims' | 'axis'>): number =>

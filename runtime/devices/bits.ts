@@ -1,10 +1,25 @@
+/** The 1-bit engine of this toolkit in browsers: WebAssembly, on as many threads as are asked for. */
 import { hasSimd, whyNoWebAssembly } from '../bits/kernels.ts';
-import { type BitsRunner, openBits } from '../bits/runner.ts';
+import type { BitsRunner } from '../bits/runner.ts';
+import { openSplit } from '../bits/split.ts';
 import type { Availability, RunnerOptions } from '../runner.ts';
+import { ISOLATION_REMEDY, pageSurroundings } from './threads.ts';
 
-/** The 1-bit engine of this toolkit: WebAssembly, one thread, the same in Node and in browsers. */
-export const open = (model: Uint8Array, _options: RunnerOptions, what: string): Promise<BitsRunner> =>
-  openBits(model, {}, what);
+export async function open(
+  model: Uint8Array,
+  { threads = 1 }: RunnerOptions,
+  what: string,
+): Promise<BitsRunner> {
+  if (threads === 1) return openSplit(model, {}, what);
+  if (!pageSurroundings().isolated) {
+    const runner = await openSplit(model, {}, what);
+    const note = `It computes on one thread, not ${threads}, as this page is not cross-origin isolated: ${ISOLATION_REMEDY}.`;
+    return { ...runner, notes: [...(runner.notes ?? []), note] };
+  }
+  const { openThreaded } = await import('../bits/threads/index.ts');
+  const { startPageThread: start } = await import('../bits/threads/start-page.ts');
+  return openThreaded(model, { threads, start }, what);
+}
 
 export async function probe(): Promise<Availability> {
   const why = whyNoWebAssembly();

@@ -78,7 +78,7 @@ const frames = defineModel({
 });
 
 /** A posterior of random numbers. */
-function randomPosterior(model: Model): Posterior {
+export function randomPosterior(model: Model): Posterior {
   const random = Random.fromSeed(9, 'posterior');
   const learned = Object.fromEntries(
     Object.entries(learnedShapes(model, { family: 'bernoulli' })).map(([name, shape]) => {

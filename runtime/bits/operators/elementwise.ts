@@ -6,6 +6,8 @@ import {
   type Expression,
   logic,
   number,
+  repeat,
+  type Rows,
   select,
   spread,
   unary,
@@ -24,15 +26,35 @@ const isNarrow = (value: RowsValue, leader: RowsValue): boolean =>
   value.axis === leader.axis &&
   value.dims.every((size, axis) => size === (axis === leader.axis ? 1 : leader.dims[axis]));
 
-/** The rows among the inputs, which all have one shape, or one number for each of its rows. */
+/**
+ * How many rows of the leader, one behind another, take the same row of a shape that has all its features: those of a
+ * time step where there is a row for every step. Undefined where rows that are behind another take different ones.
+ */
+function sharing(shape: readonly number[], { dims, axis }: RowsValue): number | undefined {
+  const offset = dims.length - shape.length;
+  if (offset < 0 || shape[axis - offset] !== dims[axis]) return undefined;
+  let count = 1;
+  let shares = true;
+  for (let place = dims.length - 1; place >= 0; place--) {
+    if (place === axis) continue;
+    const [size, own] = [dims[place] as number, shape[place - offset] ?? 1];
+    shares &&= own === 1;
+    if (shares) count *= size;
+    else if (own !== size) return undefined;
+  }
+  return count;
+}
+
+/** The rows among the inputs, which all have one shape, one number for each of its rows, or a row for several. */
 function leaderOf(inputs: Inputs): RowsValue {
   const rows = inputs.filter((input): input is RowsValue => input?.kind === 'rows');
-  const first = rows.find(({ dims, axis }) => dims[axis] !== 1) ?? rows[0];
+  const [first, ...others] = rows;
   if (!first) throw new Unfit('no rows');
+  const leader = others.reduce((most, each) => (sizeOf(each.dims) > sizeOf(most.dims) ? each : most), first);
   const fits = (each: RowsValue): boolean =>
-    (each.axis === first.axis && each.dims.join() === first.dims.join()) || isNarrow(each, first);
+    isNarrow(each, leader) || (each.axis === leader.axis && sharing(each.dims, leader) !== undefined);
   if (!rows.every(fits)) throw new Unfit('rows of several shapes');
-  return first;
+  return leader;
 }
 
 /** An operand, as wide as the leader's features or one number. */
@@ -40,21 +62,34 @@ export function operand(builder: Builder, leader: RowsValue, input: Value | unde
   if (input?.kind === 'rows') {
     const { expression } = input;
     if (input.dims.join() === leader.dims.join()) return expression;
-    return spread(builder.place(input, 'f32'), expression);
+    if (!isNarrow(input, leader))
+      return repeat(builder.place(input, 'f32'), sharing(input.dims, leader) as number, expression);
+    const wide = spread(builder.place(input, 'f32'), expression);
+    return expression.lane === 'mask' ? withAmount(truthOf(wide), expression.amount as number) : wide;
   }
   if (input?.kind !== 'constant') throw new Unfit('an operand of another place');
-  return constantOperand(leader, input);
+  return constantOperand(builder, leader, input);
 }
 
-function constantOperand({ dims, axis }: RowsValue, value: ConstantValue): Expression {
+const truthOf = (x: Expression): Expression => logic('not', [compare('equal', x, number(0))]);
+
+/** One number, numbers of the features, or rows of them. */
+function constantOperand(builder: Builder, leader: RowsValue, value: ConstantValue): Expression {
   const numbers = value.numbers();
   const data = plain(numbers);
-  const isFilled = data.length > 0 && Array.prototype.every.call(data, (each) => each === data[0]);
-  if (isFilled && numbers.dims.length <= dims.length) return number(data[0] as number);
+  const { dims, axis } = leader;
   const offset = dims.length - numbers.dims.length;
-  const only = numbers.dims.every((size, index) => size === (index + offset === axis ? dims[axis] : 1));
-  if (offset < 0 || !only) throw new Unfit('a constant that is no vector of the features');
-  return vector(Float32Array.from(data));
+  const broadcasts = numbers.dims.every((size, index) => size === 1 || size === dims[index + offset]);
+  // NaN is not equal to itself, and −0 is to 0.
+  const isFilled = data.length > 0 && Array.prototype.every.call(data, (each) => Object.is(each, data[0]));
+  if (isFilled && offset >= 0 && broadcasts) return number(data[0] as number);
+  const count = sharing(numbers.dims, leader);
+  const inner = sizeOf(numbers.dims.slice(axis - offset + 1));
+  if (count === undefined || inner !== 1) throw new Unfit('a constant that is no rows of the features');
+  if (data.length === dims[axis]) return vector(Float32Array.from(data));
+  if (numbers.type !== 'float32') throw new Unfit(`rows of ${numbers.type}`);
+  const table = builder.table(numbers.data as Float32Array, dims[axis] as number);
+  return count === 1 ? table : repeat(table.rows as Rows, count, table);
 }
 
 /** A value of the leader's shape. */
@@ -120,9 +155,7 @@ const cast: Operator = (builder, node, inputs) => {
   const { expression } = leader;
   if (type === 'bool') {
     const mask =
-      expression.lane === 'mask' && expression.amount !== 0
-        ? withAmount(expression, 1)
-        : logic('not', [compare('equal', expression, number(0))]);
+      expression.lane === 'mask' && expression.amount !== 0 ? withAmount(expression, 1) : truthOf(expression);
     return made(leader, type, mask);
   }
   if (type === 'float32') return made(leader, type, expression);

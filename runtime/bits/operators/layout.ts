@@ -1,4 +1,13 @@
-import { type Expression, load, type Rows } from '../expression.ts';
+import {
+  asInteger,
+  compare,
+  type Expression,
+  load,
+  number,
+  type Rows,
+  select,
+  vector,
+} from '../expression.ts';
 import type { Builder } from '../builder.ts';
 import { intOf, intsOf } from '../flat-graph.ts';
 import { plain, referenceOf, reshapedDims, sizeOf } from '../reference/index.ts';
@@ -39,6 +48,8 @@ const seen = (x: RowsValue, dims: readonly number[], axis: number): readonly Val
 const transpose: Operator = (_builder, node, inputs) => {
   const x = rowsInput(inputs);
   const order = intsOf(node, 'perm') ?? [...x.dims.keys()].toReversed();
+  if (order.toSorted((a, b) => a - b).join() !== [...x.dims.keys()].join())
+    throw new Unfit('axes that it does not have');
   // An axis of size 1 is in order wherever it is.
   const others = order.filter((axis) => axis !== x.axis && x.dims[axis] !== 1);
   if (others.some((axis, index) => index > 0 && axis < (others[index - 1] as number)))
@@ -110,7 +121,8 @@ const pad: Operator = (builder, _node, inputs) => {
   const dims = x.dims.map((size, axis) => (axis === x.axis ? size + more : size));
   const settled = builder.settle({ ...x });
   const { form } = settled.expression.rows as Rows;
-  const rows = builder.place(settled, form, featuresOf(x) + more);
+  const value = form === 'bits' ? settled : { ...settled, expression: withZerosBehind(settled) };
+  const rows = builder.place(value, form, featuresOf(x) + more);
   const { low, high } = settled.expression;
   const expression = reloaded(
     { ...settled.expression, low: Math.min(0, low), high: Math.max(0, high) },
@@ -118,6 +130,16 @@ const pad: Operator = (builder, _node, inputs) => {
   );
   return [{ kind: 'rows', type: x.type, dims, axis: x.axis, expression }];
 };
+
+/** Kernels compute whole blocks, and what is behind the features of a row may be anything: here it is zeros. */
+function withZerosBehind(x: RowsValue): Expression {
+  // Behind the end of a vector there are zeros.
+  const own = compare('greater', vector(new Float32Array(featuresOf(x)).fill(1)), number(0));
+  const kept = select(own, x.expression, number(0));
+  const found = x.expression.lane === 'i32' ? asInteger(kept) : kept;
+  if (!found) throw new Unfit('a padding of large numbers');
+  return found;
+}
 
 /** Parts along the first axis: the same memory from other places on. */
 const split: Operator = (builder, node, inputs) => {

@@ -1,8 +1,17 @@
 import { type Binary, binary, type Expression, load, number, type Rows } from '../expression.ts';
 import type { Builder } from '../builder.ts';
 import { type FlatNode, intOf, intsOf } from '../flat-graph.ts';
-import { plain } from '../reference/index.ts';
-import { featuresOf, type RowsValue, rowsOf, Unfit, type Value } from '../values.ts';
+import { UserError } from '../../../schemas/errors.ts';
+import { type Numbers, plain, sizeOf } from '../reference/index.ts';
+import {
+  type ConstantValue,
+  featuresOf,
+  type HostValue,
+  type RowsValue,
+  rowsOf,
+  Unfit,
+  type Value,
+} from '../values.ts';
 import type { Inputs, Operator } from './operator.ts';
 
 /** What an expression is at each time: what it loads moves on by the rows of one time. */
@@ -57,9 +66,42 @@ const reduced =
     return [keeps ? { ...one, dims: [1, ...rest], axis: x.axis, expression } : { ...one, expression }];
   };
 
+/** Rows of a constant table, of whatever rows are asked for at a call: the numbers of each step. */
+function ofTable(builder: Builder, node: FlatNode, table: ConstantValue, which: HostValue): RowsValue {
+  const [count = 0, ...rest] = table.dims();
+  // The features are the one axis of a row that counts, the channels of a plane the first of three.
+  const wide = Math.max(
+    0,
+    rest.findIndex((size) => size !== 1),
+  );
+  const features = rest[wide] ?? 0;
+  const { type, data } = table.numbers();
+  if (sizeOf(rest) !== features || type !== 'float32' || intOf(node, 'axis', 0) !== 0 || builder.inLoop)
+    throw new Unfit('not rows of a table');
+  const axis = which.dims.length + wide;
+  const from = builder.table(data as Float32Array, features);
+  const { at: source, stride } = from.rows as Rows;
+  const size = sizeOf(which.dims);
+  const at = builder.allocate(size * stride);
+  const { heap, what } = builder.engine;
+  builder.steps.push(() => {
+    const wanted = (which.slot.numbers as Numbers).data;
+    for (let index = 0; index < size; index++) {
+      const given = Number(wanted[index]);
+      const row = given < 0 ? given + count : given;
+      if (!(row >= 0 && row < count))
+        throw new UserError(`${what}: Gather '${node.name}' has no element ${given}`);
+      heap.bytes.copyWithin(at + index * stride, source + row * stride, source + (row + 1) * stride);
+    }
+  });
+  const expression = load({ form: 'f32', at, stride, time: 0 }, from);
+  return { kind: 'rows', type, dims: [...which.dims, ...rest], axis, expression };
+}
+
 /** One of all times. */
 const gather: Operator = (builder, node, inputs) => {
   const [x, which] = inputs;
+  if (x?.kind === 'constant' && which?.kind === 'host') return [ofTable(builder, node, x, which)];
   if (x?.kind !== 'rows' || x.axis === 0 || which?.kind !== 'constant' || intOf(node, 'axis', 0) !== 0)
     throw new Unfit('not one of the first axis of rows');
   const numbers = which.numbers();

@@ -2,7 +2,16 @@ import { type Expression, type Form, load, type Range, type Rows } from '../expr
 import type { Builder, Target } from '../builder.ts';
 import { isZero, spikesOf, toRows } from '../exchange.ts';
 import { type FlatGraph, type FlatNode, intOf } from '../flat-graph.ts';
-import { featuresOf, type RowsValue, rangeOfType, rowsOf, Unfit, type Value } from '../values.ts';
+import { sizeOf } from '../reference/index.ts';
+import {
+  type ConstantValue,
+  featuresOf,
+  type RowsValue,
+  rangeOfType,
+  rowsOf,
+  Unfit,
+  type Value,
+} from '../values.ts';
 import { atTimes } from './over-time.ts';
 import type { Inputs } from './operator.ts';
 
@@ -30,8 +39,11 @@ export function scan(builder: Builder, node: FlatNode, inputs: Inputs, walk: Wal
   if (!body || fed < 1 || extra.some((name) => node.attributes.has(name)) || builder.inLoop)
     throw new Unfit('a loop of another kind');
   const starts = inputs.slice(0, inputs.length - fed).map(present);
-  const sequences = inputs.slice(inputs.length - fed).map((input) => rowsOver(present(input)));
-  const [first] = sequences as [RowsValue];
+  const given = inputs.slice(inputs.length - fed).map(present);
+  const first = rowsOver(given[0] as Value);
+  const sequences = given.map((value) =>
+    value.kind === 'constant' ? tableOver(builder, value, first) : rowsOver(value),
+  );
   const [times = 0, ...dims] = first.dims;
   if (times === 0 || sequences.some(({ dims: each }) => each[0] !== times))
     throw new Unfit('no time to walk through');
@@ -102,6 +114,15 @@ const present = (value: Value | undefined): Value => {
 function rowsOver(value: Value): RowsValue {
   if (value.kind !== 'rows' || value.axis === 0) throw new Unfit('a sequence that is no rows over time');
   return value;
+}
+
+/** A constant that the loop goes through: a row for every time, whatever the example and the place. */
+function tableOver(builder: Builder, value: ConstantValue, { axis, dims: [times] }: RowsValue): RowsValue {
+  const { type, dims, data } = value.numbers();
+  const features = dims[axis] as number;
+  if (type !== 'float32' || dims[0] !== times || sizeOf(dims) !== features * (times as number))
+    throw new Unfit('a sequence that is no rows over time');
+  return { kind: 'rows', type, dims, axis, expression: builder.table(data as Float32Array, features) };
 }
 
 function rowsResult(value: Value): RowsValue {

@@ -6,6 +6,7 @@ import {
   axisOf,
   broadcast,
   broadcastIndices,
+  fitting,
   needed,
   type Numbers,
   type NumberType,
@@ -36,7 +37,7 @@ function combined(
   const dims = broadcast(node, a.dims, b.dims);
   const [first, second] = [plain(a), plain(b)];
   const [ofFirst, ofSecond] = [broadcastIndices(a.dims, dims), broadcastIndices(b.dims, dims)];
-  const values = new Float64Array(sizeOf(dims));
+  const values = new Float64Array(fitting(sizeOf(dims)));
   for (let index = 0; index < values.length; index++)
     values[index] = how(first[ofFirst(index)] as number, second[ofSecond(index)] as number);
   return tensorOf(gives, dims, values);
@@ -69,7 +70,7 @@ const reduced =
       values[at] = how(values[at] as number, numbers[index] as number);
     }
     const count = numbers.length / values.length;
-    const dims = intOf(node, 'keepdims', 1) ? kept : x.dims.filter((_, axis) => !axes.has(axis));
+    const dims = intOf(node, 'keepdims', 1) === 1 ? kept : x.dims.filter((_, axis) => !axes.has(axis));
     return [
       tensorOf(
         x.type,
@@ -155,7 +156,7 @@ const where: Reference = (node, inputs) => {
   const [mask, a, b] = [0, 1, 2].map((index) => needed(node, inputs, index)) as [Numbers, Numbers, Numbers];
   const dims = broadcast(node, mask.dims, broadcast(node, a.dims, b.dims));
   const [ofMask, ofA, ofB] = [mask, a, b].map((tensor) => broadcastIndices(tensor.dims, dims));
-  const values = Float64Array.from({ length: sizeOf(dims) }, (_, index) =>
+  const values = Float64Array.from({ length: fitting(sizeOf(dims)) }, (_, index) =>
     Number(mask.data[ofMask?.(index) as number])
       ? Number(a.data[ofA?.(index) as number])
       : Number(b.data[ofB?.(index) as number]),

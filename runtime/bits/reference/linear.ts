@@ -2,6 +2,7 @@ import { UserError } from '../../../schemas/errors.ts';
 import { type FlatNode, floatOf, intOf, intsOf, textOf } from '../flat-graph.ts';
 import {
   broadcastIndices,
+  fitting,
   misfit,
   needed,
   type Numbers,
@@ -48,7 +49,7 @@ function product(node: FlatNode, x: Numbers, w: Numbers): { dims: number[]; sums
   const [rows = 0, outputs = 0] = w.dims;
   if (w.dims.length !== 2 || rows !== inputs || x.dims.length < 1) throw misfit(node, x.dims, w.dims);
   const dims = [...x.dims.slice(0, -1), outputs];
-  const sums = new Float64Array(sizeOf(dims));
+  const sums = new Float64Array(fitting(sizeOf(dims)));
   const [values, weights] = [plain(x), plain(w)];
   for (let row = 0; row * inputs < values.length; row++) {
     for (let input = 0; input < inputs; input++) {
@@ -114,7 +115,7 @@ const convolve =
       throw misfit(node, x.dims, w.dims);
     const { down, across, stride, pads } = windowsOf(node, x.dims, [tall, wide]);
     const bias = gives === 'float32' && inputs[2] ? plain(inputs[2]) : undefined;
-    const sums = new Float64Array(batch * filters * down * across);
+    const sums = new Float64Array(fitting(batch * filters * down * across));
     let at = 0;
     for (let example = 0; example < batch; example++) {
       for (let filter = 0; filter < filters; filter++) {
@@ -156,7 +157,7 @@ const pool =
       );
     const [batch = 0, channels = 0, height = 0, width = 0] = x.dims;
     const values = plain(x);
-    const found = new Float64Array(batch * channels * down * across);
+    const found = new Float64Array(fitting(batch * channels * down * across));
     for (let at = 0; at < found.length; at++) {
       const column = at % across;
       const row = Math.floor(at / across) % down;

@@ -1,6 +1,7 @@
 import { UserError } from '../../../schemas/errors.ts';
 import type { Engine } from '../engine.ts';
 import { type FlatGraph, intOf } from '../flat-graph.ts';
+import { placeOf } from '../layers.ts';
 import type { Value } from '../values.ts';
 import { referenceOf } from './index.ts';
 import { needed, type Numbers, type Reference, sizeOf } from './tensors.ts';
@@ -54,7 +55,7 @@ export function scanReference(
         const reference = referenceOf(inner);
         if (!reference)
           throw new UserError(
-            `device bits cannot compute the operator ${inner.op} of '${inner.name}'; open the model on device cpu`,
+            `device bits cannot compute ${placeOf({ ...inner, layer: node.layer })}; open the model on device cpu`,
           );
         const found = reference(
           inner,

@@ -208,6 +208,28 @@ const constant: Reference = (node) => {
   );
 };
 
+/** Numbers of a range, at most: the steps of a call. */
+const MOST = 2 ** 24;
+
+const range: Reference = (node, inputs) => {
+  const [start = 0, limit = 0, delta = 0] = [0, 1, 2].map((index) =>
+    Number(needed(node, inputs, index).data[0]),
+  );
+  const count = Math.max(0, Math.ceil((limit - start) / delta));
+  if (!(count <= MOST))
+    throw new UserError(
+      `Range '${node.name}' from ${start} to ${limit} by ${delta}: expected at most ${MOST} numbers`,
+    );
+  const { type } = needed(node, inputs, 0);
+  return [
+    tensorOf(
+      type,
+      [count],
+      Float64Array.from({ length: count }, (_, index) => start + index * delta),
+    ),
+  ];
+};
+
 /** Operators that move numbers and tell shapes. */
 export const shapes: Readonly<Record<string, Reference>> = {
   Constant: constant,
@@ -258,6 +280,7 @@ export const shapes: Readonly<Record<string, Reference>> = {
         : tensorOf('float32', [1], [0]);
     return [picked(filled, dims, () => 0)];
   },
+  Range: range,
   Slice: slice,
   Gather: gather,
   Concat: concat,

@@ -38,7 +38,19 @@ export function typeOfCode(code: number, name: string): NumberType {
   return found ?? numberType(undefined, name);
 }
 
+/** Numbers of a value, at most: a file may ask for any shape. */
+const MOST = 2 ** 28;
+
+/** A number of numbers. @throws UserError for more than memory is given to */
+export function fitting(length: number): number {
+  if (length <= MOST) return length;
+  throw new UserError(
+    `a value of ${length} numbers is too large for device bits, which takes ${MOST}; open the model on device cpu`,
+  );
+}
+
 export function arrayOf(type: NumberType, length: number): Numbers['data'] {
+  fitting(length);
   switch (type) {
     case 'float32':
       return new Float32Array(length);
@@ -97,9 +109,11 @@ export function axisOf(node: FlatNode, axis: number, rank: number): number {
 
 /** What is wrong with the shapes of a node. */
 export const misfit = (node: FlatNode, ...shapes: readonly (readonly number[])[]): UserError =>
-  new UserError(
-    `${node.op} '${node.name}' does not take the shapes ${shapes.map((dims) => `[${dims.join(', ')}]`).join(' and ')}`,
-  );
+  new UserError(`${node.op} '${node.name}' does not take the shapes ${shapes.map(textOf).join(' and ')}`);
+
+/** A shape; of what was meant as one but is longer, its beginning. */
+const textOf = (dims: readonly number[]): string =>
+  `[${dims.slice(0, 8).join(', ')}${dims.length > 8 ? ', …' : ''}]`;
 
 /** Steps of a row-major array, in elements. */
 export function stridesOf(dims: readonly number[]): number[] {

@@ -1,0 +1,142 @@
+import { UserError } from '../../../schemas/errors.ts';
+import type { HostTensor, HostTensors } from '../../runner.ts';
+import { type BatchAxes, batchOf, canSplit, dimsWith, Joined, type Span, takeExamples } from '../batch.ts';
+import type { BitsRunner, MemoryUse } from '../runner.ts';
+import { openSplit, type SplitRunner } from '../split.ts';
+import { type Answer, laidOut, type SharedTensor, viewOf, viewsOf } from './messages.ts';
+import { NoThreads, Pool, type Share } from './pool.ts';
+import type { StartThread } from './thread.ts';
+
+/** Bytes of the feeds of one share, at most: what lies in shared memory does not grow with the batch. */
+const LARGEST = 2 ** 22;
+
+/** Milliseconds of work that are worth the way to a thread and back. */
+const LEAST = 0.5;
+
+export interface ThreadOptions {
+  readonly threads: number;
+  readonly start: StartThread;
+  /** Milliseconds; less is computed in the thread that calls. */
+  readonly leastWork?: number;
+}
+
+/**
+ * A network whose batches are computed by several threads, some examples each: the same bits as by one. The thread that
+ * calls computes single examples, steps of streams and what is too little to be shared; otherwise it stays free.
+ *
+ * @throws UserError where a part of it cannot be computed here
+ */
+export async function openThreaded(
+  bytes: Uint8Array,
+  { threads, start, leastWork = LEAST }: ThreadOptions,
+  what: string,
+): Promise<BitsRunner> {
+  const model = new SharedArrayBuffer(bytes.byteLength);
+  new Uint8Array(model).set(bytes);
+  const own = await openSplit(bytes, {}, what);
+  const { axes } = own;
+  const alone = (why: string): BitsRunner => ({
+    ...own,
+    notes: [...(own.notes ?? []), `It computes on one thread, not ${threads}, as ${why}.`],
+  });
+  if (!axes) return alone('the file does not tell where its examples are, which those of this toolkit do');
+  try {
+    const pool = await Pool.open(start, threads, { kind: 'open', model, axes, what });
+    return shared(own, axes, pool, leastWork);
+  } catch (error) {
+    if (!(error instanceof NoThreads)) throw error;
+    return alone(`no other can be started here: ${error.message}`);
+  }
+}
+
+function shared(own: SplitRunner, axes: BatchAxes, pool: Pool, leastWork: number): BitsRunner {
+  /** Milliseconds for a number of the feeds: the least that a thread has needed, unknown before the first share. */
+  let pace = Number.POSITIVE_INFINITY;
+  let isClosed = false;
+
+  const run = async (feeds: HostTensors, outputs: readonly string[]): Promise<HostTensors> => {
+    if (isClosed) throw new UserError('the network is closed; load it again');
+    const batch = batchOf(axes, feeds) ?? 1;
+    if (batch === 1 || pool.size === 0 || !canSplit(axes, outputs)) return own.runNow(feeds, outputs);
+    const numbers = Object.keys(axes.inputs).reduce(
+      (sum, name) => sum + (feeds[name] as HostTensor).data.length,
+      0,
+    );
+    if (numbers * pace < leastWork) return own.runNow(feeds, outputs);
+    const joined = new Joined(axes, feeds, batch);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const compute = (span: Span): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const done = (answer: Answer): void => {
+          pace = Math.min(pace, (answer.took * batch) / (numbers * span.count));
+          joined.put(viewsOf(answer.memory, answer.outputs), span);
+          resolve();
+        };
+        pool.give({ ...shareOf(axes, feeds, span), outputs, done, failed: reject, signal });
+      });
+    try {
+      await Promise.all(spansOf(feeds, batch, pool.size).map(compute));
+    } catch (error) {
+      controller.abort();
+      throw error;
+    }
+    return joined.outputs;
+  };
+  return {
+    ...own,
+    run,
+    memory: () => [own.memory(), ...pool.uses].reduce(sum),
+    release: async () => {
+      isClosed = true;
+      await pool.end();
+      await own.release();
+    },
+  };
+}
+
+/** Shares of nearly the same size: one for every thread, or as many for each as keep them small enough. */
+function spansOf(feeds: HostTensors, batch: number, threads: number): Span[] {
+  const bytes = Object.values(feeds).reduce((total, { data }) => total + data.byteLength, 0);
+  const most = Math.max(1, Math.floor((LARGEST * batch) / bytes));
+  const rounds = Math.ceil(batch / (threads * most));
+  const size = Math.ceil(batch / (threads * rounds));
+  return Array.from({ length: Math.ceil(batch / size) }, (_, index) => ({
+    first: index * size,
+    count: Math.min(size, batch - index * size),
+  }));
+}
+
+function shareOf(
+  { inputs }: BatchAxes,
+  feeds: HostTensors,
+  span: Span,
+): Pick<Share, 'feeds' | 'bytes' | 'fill'> {
+  const given = Object.entries(inputs).map(([name, axis]) => ({
+    name,
+    axis,
+    feed: feeds[name] as HostTensor,
+  }));
+  const { tensors, bytes } = laidOut(
+    Object.fromEntries(
+      given.map(({ name, axis, feed: { type, dims } }) => [
+        name,
+        { type, dims: dimsWith(dims, axis, span.count) },
+      ]),
+    ),
+  );
+  return {
+    feeds: tensors,
+    bytes,
+    fill(memory) {
+      for (const { name, axis, feed } of given)
+        takeExamples(feed, axis, span, viewOf(memory, tensors[name] as SharedTensor));
+    },
+  };
+}
+
+const sum = (a: MemoryUse, b: MemoryUse): MemoryUse => ({
+  weights: a.weights + b.weights,
+  now: a.now + b.now,
+  peak: a.peak + b.peak,
+});

@@ -7,7 +7,9 @@ import {
   reportOnnx,
 } from '../../export/index.ts';
 import { readModelFile } from '../../runtime/load.ts';
+import { engineMemoryOf, engineText } from '../inspect-engine.ts';
 import { type OperationOptions, operationsOf, operationsText } from '../inspect-operations.ts';
+import { stepsOf } from '../../schemas/model.ts';
 import { addJson, count, number } from '../options.ts';
 import { bytesText, facts, grouped, percent, say, sayJson, shapeText, table } from '../output.ts';
 
@@ -44,8 +46,10 @@ export function define(command: Command): void {
 }
 
 async function run(file: string, options: OperationOptions & { readonly json?: true }): Promise<void> {
-  const report = reportOnnx(await readModelFile(file), file);
+  const bytes = await readModelFile(file);
+  const report = reportOnnx(bytes, file);
   const operations = await operationsOf(file, report, options);
+  const bits = await engineMemoryOf({ bytes, file, steps: stepsOf(report.model) }, report);
   say(facts(headOf(report)));
   say();
   say(table(layerRows(report)));
@@ -53,9 +57,10 @@ async function run(file: string, options: OperationOptions & { readonly json?: t
   say(table(byteRows(report)));
   say();
   say(operationsText(operations));
+  say(engineText(bits));
   say();
   say(operatorsText(report));
-  if (options.json) sayJson({ file, ...report, ...operations });
+  if (options.json) sayJson({ file, ...report, ...operations, bits });
 }
 
 const portText = ({ name, type, dims }: PortReport): string => `${name} ${type} [${dims.join(', ')}]`;

@@ -7,8 +7,24 @@ import { fileURLToPath } from 'node:url';
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { drawnDigit } from '../examples/web/drawings/digits.ts';
+import {
+  drawnDigits,
+  drawnScribbles,
+  entropyThatKeeps,
+  judge,
+  noises,
+  pairs,
+  taughtKinds,
+  unseenKinds,
+} from '../examples/web/drawings/judging.ts';
+import { bytesOf } from '../examples/web/drawings/pixels.ts';
+import { drawnScribble, unseenScribbles } from '../examples/web/drawings/scribbles.ts';
+import { inkOfStrokes, type Stroke } from '../examples/web/drawings/strokes.ts';
+import { imageAt } from '../examples/web/drawings/teaching.ts';
 import { digitOf, inkOf } from '../examples/web/src/image.ts';
-import { devices } from '../runtime/index.ts';
+import { devices, load, type LoadedNetwork } from '../runtime/index.ts';
+import { Random } from '../schemas/index.ts';
 import { startChromium } from './support/chromium.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -92,8 +108,6 @@ async function open(options: BrowserContextOptions = {}): Promise<Opened> {
   return { page, requests, problems };
 }
 
-type Stroke = readonly (readonly [x: number, y: number])[];
-
 const seven: Stroke = [
   [0.3, 0.25],
   [0.7, 0.25],
@@ -117,6 +131,12 @@ async function draw(page: Page, ...strokes: readonly Stroke[]): Promise<void> {
 const verdict = async (page: Page): Promise<string> => (await page.locator('#verdict').textContent()) ?? '';
 const says = (page: Page, answer: string) =>
   expect.poll(() => verdict(page), { timeout: 20_000 }).toBe(answer);
+
+/** What is answered to a drawing, once the spiking network looks at it too: the drawing is finished then. */
+const nextVerdict = async (page: Page): Promise<string> => {
+  await page.locator('#traces').waitFor();
+  return verdict(page);
+};
 
 /** What a device took for a digit, once it is there. */
 const timeOn = (page: Page, device: string) =>
@@ -161,13 +181,17 @@ describe.skipIf('missing' in started)(`the page${'missing' in started ? `: ${sta
 
   it('knows the examples, and says when it does not know', async () => {
     const { page } = await open();
-    for (const digit of [0, 3, 6]) {
+    const clear = page.getByRole('button', { name: 'Clear' });
+    const answers: string[] = [];
+    for (let digit = 0; digit < 10; digit++) {
       await page.getByRole('button', { name: `Try a ${digit}` }).click();
-      await says(page, String(digit));
+      answers.push(await nextVerdict(page));
+      await clear.click();
+      await says(page, '');
     }
-    await page.getByRole('button', { name: 'Clear' }).click();
-    await draw(
-      page,
+    expect(answers.filter((answer, digit) => answer === String(digit)).length).toBeGreaterThanOrEqual(9);
+
+    const asterisk: Stroke[] = [
       [
         [0.15, 0.15],
         [0.85, 0.85],
@@ -184,9 +208,37 @@ describe.skipIf('missing' in started)(`the page${'missing' in started ? `: ${sta
         [0.1, 0.5],
         [0.9, 0.5],
       ],
-    );
+    ];
+    await draw(page, ...asterisk);
     await says(page, '?');
     expect(await page.locator('#sentence').textContent()).toBe('I don’t know.');
+
+    const random = Random.fromSeed(1, 'scribbles of a test');
+    const { spiral, star, grid, house, otherLetter } = unseenScribbles;
+    const doubts: string[] = [];
+    for (const kind of [spiral, star, grid, house, otherLetter, otherLetter]) {
+      await clear.click();
+      await says(page, '');
+      await draw(page, ...drawnScribble(kind, random));
+      doubts.push(await nextVerdict(page));
+    }
+    expect(doubts.filter((answer) => answer === '?').length).toBeGreaterThanOrEqual(5);
+  });
+
+  it('puts ink where a pen was, as drawings by code do', async () => {
+    const { page } = await open();
+    const strokes = drawnDigit(5, Random.fromSeed(1, 'five'));
+    await draw(page, ...strokes);
+    const alpha = await page.evaluate<number[]>(`(() => {
+      const { width, height } = document.querySelector('#pad');
+      const { data } = document.querySelector('#pad').getContext('2d').getImageData(0, 0, width, height);
+      return [...data].filter((_, index) => index % 4 === 3);
+    })()`);
+    const { data } = inkOfStrokes(strokes);
+    const difference = alpha.reduce((sum, value, at) => sum + Math.abs(value / 255 - data[at]!), 0);
+    expect(data.reduce((sum, ink) => sum + ink, 0)).toBeGreaterThan(2000);
+    // Their edges are smoothed otherwise.
+    expect(difference / data.reduce((sum, ink) => sum + ink, 0)).toBeLessThan(0.05);
   });
 
   it('reads a picture that is dropped on it', async () => {
@@ -305,13 +357,76 @@ describe.skipIf('missing' in started)(`the page${'missing' in started ? `: ${sta
   });
 
   it('is small: its own models, and no more than 1.5 MB before an engine is chosen', () => {
-    expect(statSync(at('examples/web/public/models/digits.onnx')).size).toBeLessThan(100_000);
+    expect(statSync(at('examples/web/public/models/digits.onnx')).size).toBeLessThan(300_000);
     expect(statSync(at('examples/web/public/models/spiking.onnx')).size).toBeLessThan(60_000);
     const kept = /const files = (\[.*\]);/.exec(readFileSync(join(folder, 'service-worker.js'), 'utf8'))!;
     const files = (JSON.parse(kept[1]!) as string[]).map((file) => (file === './' ? 'index.html' : file));
     expect(files).toContain('models/digits.onnx');
     expect(files.some((file) => /\/ort[.-]/.test(file))).toBe(false);
     expect(files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)).toBeLessThan(1_500_000);
+  });
+});
+
+describe('the networks of the page', async () => {
+  const network = await load(at('examples/web/public/models/digits.onnx'));
+  afterAll(() => network.close());
+  const facts = JSON.parse(readFileSync(at('examples/web/public/models/facts.json'), 'utf8')) as {
+    doubt: number;
+    answered: number;
+    accuracyOfAnswered: number;
+  };
+  const answered = async (images: Uint8Array) => (await judge(network, facts.doubt, images)).answered;
+
+  it('answer to digits, in any style, thick and thin, turned and anywhere, and are right', async () => {
+    const { images, labels } = drawnDigits(400, 11);
+    const judged = await judge(network, facts.doubt, images, labels);
+    expect(judged.answered).toBeGreaterThan(0.93);
+    expect(judged.accuracyOfAnswered).toBeGreaterThan(0.95);
+    for (let digit = 0; digit < 10; digit++) {
+      const own = [...labels.keys()].filter((index) => labels[index] === digit);
+      const some = Buffer.concat(own.map((index) => imageAt(images, index)));
+      const { answered, accuracyOfAnswered } = await judge(
+        network,
+        facts.doubt,
+        some,
+        own.map(() => digit),
+      );
+      expect(answered, String(digit)).toBeGreaterThan(0.75);
+      expect(accuracyOfAnswered, String(digit)).toBeGreaterThan(0.8);
+    }
+  });
+
+  it.each(taughtKinds)('doubt: %s', async (kind) => {
+    expect(await answered(drawnScribbles(kind, 100, 11))).toBeLessThan(kind === 'sign' ? 0.25 : 0.15);
+  });
+
+  it.each(unseenKinds)('doubt what they were never taught to: %s', async (kind) => {
+    expect(await answered(drawnScribbles(kind, 100, 11))).toBeLessThan(kind === 'otherLetter' ? 0.4 : 0.25);
+  });
+
+  it('doubt noise, a dot, and two digits beside each other', async () => {
+    expect(await answered(noises(100, 11))).toBeLessThan(0.1);
+    expect(await answered(pairs(drawnDigits(100, 12).images, 100, 11))).toBeLessThan(0.2);
+    expect(await answered(bytesOf(inkOfStrokes([[[0.5, 0.5]]])))).toBe(0);
+  });
+
+  it('come with what they can do on digits that they never saw', () => {
+    expect(facts.answered).toBeGreaterThan(0.93);
+    expect(facts.accuracyOfAnswered).toBeGreaterThan(0.98);
+  });
+
+  it('are judged by what is above the doubt and what is not', async () => {
+    const entropies = [0.1, 0.5, 0.9, 0.3, 0.7];
+    const classify = async () => entropies.map((entropy, label) => ({ entropy, label }));
+    const fake = { classify } as unknown as LoadedNetwork;
+    const none = new Uint8Array(0);
+    expect(await judge(fake, 0.5, none, [0, 9, 2, 3, 9])).toEqual({
+      answered: 0.6,
+      accuracy: 0.6,
+      accuracyOfAnswered: 2 / 3,
+    });
+    expect(await entropyThatKeeps(fake, none, 0.6)).toBe(0.5);
+    expect(await entropyThatKeeps(fake, none, 1)).toBe(0.9);
   });
 });
 

@@ -29,6 +29,22 @@ const offline = (): Plugin => ({
   },
 });
 
+/** Fetches the engine that the page begins with while its program is still being read. */
+const engineAhead = (): Plugin => ({
+  name: 'engine-ahead',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (_html, { bundle = {} }) =>
+      Object.values(bundle)
+        .filter((file) => file.type === 'chunk' && file.facadeModuleId?.endsWith('/runtime/devices/bits.ts'))
+        .map(({ fileName }) => ({
+          tag: 'link',
+          attrs: { rel: 'modulepreload', crossorigin: true, href: `./${fileName}` },
+          injectTo: 'head' as const,
+        })),
+  },
+});
+
 const headers = {
   'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'",
   // With these two, WebAssembly may have threads.
@@ -56,5 +72,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 1000,
   },
   preview: { headers },
-  plugins: [offline()],
+  plugins: [engineAhead(), offline()],
 });

@@ -34,7 +34,8 @@ function rowOf(name: string, members: number): Row {
   return { row, bar, members: marks, text };
 }
 
-const percent = (part: number): string => `${(100 * part).toFixed(part > 0.995 || part < 0.005 ? 0 : 1)} %`;
+const percent = (part: number): string =>
+  `${(100 * part).toFixed(part > 0.995 || part < 0.005 ? 0 : 1)}\u00a0%`;
 
 /** What the networks say of the drawing. */
 export class AnswerView {
@@ -43,12 +44,13 @@ export class AnswerView {
   readonly #verdict = element('verdict', HTMLElement);
   readonly #sentence = element('sentence', HTMLElement);
   readonly #detail = element('detail', HTMLElement);
+  readonly #table = element('classes', HTMLTableElement);
 
   /** @param doubt entropy in nats above which the answer is that they do not know */
   constructor(classes: readonly string[], members: number, doubt: number) {
     this.#doubt = doubt;
     this.#rows = classes.map((name) => rowOf(name, members));
-    element('classes', HTMLTableElement).tBodies[0]?.replaceChildren(...this.#rows.map(({ row }) => row));
+    this.#table.tBodies[0]?.replaceChildren(...this.#rows.map(({ row }) => row));
     this.clear();
   }
 
@@ -69,15 +71,14 @@ export class AnswerView {
   ): void {
     const votes = members.filter((own) => own.indexOf(Math.max(...own)) === label).length;
     const name = names[label] as string;
-    const detail = `${votes} of ${members.length} networks vote for ${name}. Uncertainty: ${entropy.toFixed(2)} nats.`;
-    if (entropy > this.#doubt) this.#say('?', 'I don’t know.', `Perhaps ${name}. ${detail}`, false);
-    else
-      this.#say(
-        name,
-        `${probability > 0.95 ? 'It is' : 'Probably'} ${name === '8' ? 'an' : 'a'} ${name}.`,
-        detail,
-        true,
-      );
+    const an = `${name === '8' ? 'an' : 'a'} ${name}`;
+    const vote = `${votes} of ${members.length} networks vote for ${name}.`;
+    const uncertainty = `Uncertainty: ${entropy.toFixed(2)} nats; doubt begins at ${this.#doubt.toFixed(2)}.`;
+    if (entropy > this.#doubt) {
+      const guess = probability > 0.4 ? `Perhaps ${an}. ${vote}` : 'It may be no digit at all.';
+      this.#say('?', 'I don’t know.', `${guess} ${uncertainty}`, false);
+    } else
+      this.#say(name, `${probability > 0.95 ? 'It is' : 'Probably'} ${an}.`, `${vote} ${uncertainty}`, true);
     this.#rows.forEach(({ row, bar, members: marks, text }, index) => {
       row.classList.toggle('likeliest', index === label);
       bar.setAttribute('width', String(100 * (probabilities[index] as number)));
@@ -92,6 +93,7 @@ export class AnswerView {
   #say(glyph: string, sentence: string, detail: string, isSure: boolean): void {
     this.#verdict.textContent = glyph;
     this.#verdict.classList.toggle('unsure', !isSure);
+    this.#table.classList.toggle('unsure', !isSure);
     this.#sentence.textContent = sentence;
     this.#detail.textContent = detail;
   }

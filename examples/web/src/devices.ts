@@ -34,7 +34,7 @@ export class DevicePicker {
       });
       input.addEventListener('change', () => picked(device));
       const time = Object.assign(document.createElement('small'), {
-        textContent: isThere ? 'not tried' : 'not here',
+        textContent: isThere ? 'not tried' : 'not in this browser',
       });
       const face = document.createElement('span');
       face.append(device, time);

@@ -53,8 +53,10 @@ async function answer(): Promise<void> {
 async function settle(): Promise<void> {
   if (!networks || !digit) return;
   const on = device;
-  picker.showTime(on, await timeOf(networks.digits, digit));
-  if (on === device && digit) spikes.look(networks.spiking, digit);
+  const { digits, spiking } = networks;
+  picker.showTime(on, await timeOf(digits, digit));
+  const network = await spiking();
+  if (on === device && digit) spikes.look(network, digit);
 }
 
 /** Computes on another device from now on; where it cannot be opened, all stays as it was. */
@@ -75,8 +77,33 @@ async function use(wanted: Device): Promise<void> {
     if (device !== wanted) return;
     device = before;
     picker.pick(before);
-    picker.say(error instanceof Error ? error.message : String(error));
+    picker.say(
+      navigator.onLine ? reasonOf(error) : `You are offline, and ${wanted} has not been downloaded before.`,
+    );
   }
+}
+
+const percent = (part: number): string => `${(100 * part).toFixed(1)}\u00a0%`;
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Opens what the page begins with: a digit that was drawn meanwhile is answered before all else. */
+async function start(): Promise<void> {
+  const [facts, opened] = await Promise.all([fetchFacts(), networksOn(device)]);
+  const { classes, layers } = opened.digits.description;
+  view = new AnswerView(classes, layers.length, facts.doubt);
+  networks = opened;
+  picker.pick(device);
+  picker.showTime(device, 'ready');
+  await answer();
+  document.documentElement.dataset['ready'] = '';
+  element('facts', HTMLElement).textContent =
+    `Of 10,000 digits that they never saw, the six networks answer ${percent(facts.answered)}, and ` +
+    `${percent(facts.accuracyOfAnswered)} of those right; the spiking one has ${percent(facts.spikingAccuracy)} of all right.`;
+  // The rest can wait until the answer is on the screen.
+  await new Promise(requestAnimationFrame);
+  keepOffline();
+  await opened.spiking();
+  await settle();
 }
 
 element('clear', HTMLButtonElement).addEventListener('click', () => pad.clear());
@@ -84,16 +111,11 @@ takePictures(
   (ink) => pad.put(ink),
   (reason) => picker.say(reason),
 );
-keepOffline();
-
-const facts = await fetchFacts();
-const [first] = await Promise.all([
-  networksOn(device),
-  fetchSamples().then((samples) => showSamples(samples, pad)),
-]);
-view = new AnswerView(first.digits.description.classes, first.digits.description.layers.length, facts.doubt);
-element('facts', HTMLElement).textContent =
-  `On 10,000 digits that they never saw, the six networks are right ${(100 * facts.accuracy).toFixed(1)} % of the time, ` +
-  `the spiking one ${(100 * facts.spikingAccuracy).toFixed(1)} %.`;
-document.documentElement.dataset['ready'] = '';
-await use(device);
+fetchSamples()
+  .then((samples) => showSamples(samples, pad))
+  // The page is of use without examples.
+  .catch(() => undefined);
+start().catch((error: unknown) => {
+  element('sentence', HTMLElement).textContent = 'The networks cannot be opened.';
+  element('detail', HTMLElement).textContent = reasonOf(error);
+});

@@ -4,13 +4,16 @@ import { type Device, load, type LoadedNetwork } from 'bitspike/runtime';
 export interface Networks {
   /** An ensemble that reads a digit at once. */
   readonly digits: LoadedNetwork;
-  /** A spiking one that looks at it step after step. */
-  readonly spiking: LoadedNetwork;
+  /** A spiking one that looks at it step after step; opened the first time that it is asked for. */
+  readonly spiking: () => Promise<LoadedNetwork>;
 }
 
-/** What `make-models.ts` found out about them. */
+/** What `make-models.ts` found out about them, on digits that they never saw. */
 export interface Facts {
-  /** Parts of the test digits that are read right. */
+  /** Part of the digits that is answered, for its entropy is not above the doubt; part of those that is right. */
+  readonly answered: number;
+  readonly accuracyOfAnswered: number;
+  /** Parts of all digits whose likeliest class is right. */
   readonly accuracy: number;
   readonly spikingAccuracy: number;
   /** Entropy in nats above which the page says that it does not know. */
@@ -31,24 +34,32 @@ export const fetchFacts = async (): Promise<Facts> => (await fetched('facts.json
 /** One test digit of each class: 784 bytes each. */
 export const fetchSamples = (): Promise<Uint8Array> => bytesAt('samples.bin');
 
-const files = { digits: bytesAt('digits.onnx'), spiking: bytesAt('spiking.onnx') };
-const opened = new Map<Device, Promise<Networks>>();
+/** A value that is made when it is asked for, once; again where that failed. */
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+const files = { digits: once(() => bytesAt('digits.onnx')), spiking: once(() => bytesAt('spiking.onnx')) };
+const opened = new Map<Device, () => Promise<Networks>>();
 
 /** The networks on a device; opened the first time that it is asked for. */
 export function networksOn(device: Device): Promise<Networks> {
-  let networks = opened.get(device);
-  if (!networks) {
-    networks = open(device);
-    networks.catch(() => opened.delete(device));
-    opened.set(device, networks);
-  }
-  return networks;
+  const networks = opened.get(device) ?? once(() => open(device));
+  opened.set(device, networks);
+  return networks();
 }
 
 async function open(device: Device): Promise<Networks> {
-  const digits = await load(await files.digits, { device });
+  const digits = await load(await files.digits(), { device });
   const observe = ['1.lif', '3.lif'];
-  const spiking = await load(await files.spiking, { device, observe });
+  const spiking = once(async () => load(await files.spiking(), { device, observe }));
   return { digits, spiking };
 }
 

@@ -5,7 +5,7 @@ export function keepOffline(): void {
   const state = element('network-state', HTMLElement);
   let isKept = false;
   const show = (): void => {
-    if (!navigator.onLine) state.textContent = 'You are offline. Everything goes on working.';
+    if (!navigator.onLine) state.textContent = 'You are offline. The page goes on working.';
     else state.textContent = isKept ? 'This page now works without a network, too.' : '';
   };
   addEventListener('online', show);

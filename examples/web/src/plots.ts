@@ -1,21 +1,7 @@
+import { prepare, showLabel, showSteps } from './axes.ts';
 import { contextOf, element } from './element.ts';
 import type { History } from './history.ts';
 import { type Theme, themeNow } from './theme.ts';
-
-/** Makes a canvas as sharp as the screen, and empty. @returns its size in units of the page */
-function prepare(canvas: HTMLCanvasElement): {
-  context: CanvasRenderingContext2D;
-  width: number;
-  height: number;
-} {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const ratio = Math.min(3, devicePixelRatio);
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = contextOf(canvas);
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return { context, width, height };
-}
 
 const raster = element('raster', HTMLCanvasElement);
 const membranes = element('membranes', HTMLCanvasElement);
@@ -40,8 +26,11 @@ function plotEye({ input }: History, { ink }: Theme): void {
 }
 
 /** One column per step, one row per neuron, the first layer above the second. */
-function plotRaster({ layers, most }: History, { ink, accent, line }: Theme): void {
-  const { context, width, height } = prepare(raster);
+function plotRaster({ layers, most }: History, theme: Theme): void {
+  const { ink, accent, line } = theme;
+  const plot = prepare(raster, theme, true);
+  const { context, width, height } = plot;
+  showSteps(plot, most, theme);
   const gap = 10;
   const rows = layers.reduce((sum, { units }) => sum + units, 0);
   const [cellWidth, cellHeight] = [width / most, (height - gap) / rows];
@@ -59,6 +48,7 @@ function plotRaster({ layers, most }: History, { ink, accent, line }: Theme): vo
         );
       });
     });
+    showLabel(plot, `layer ${layer + 1}`, top + (units * cellHeight) / 2, theme);
     top += units * cellHeight;
     if (layer === 0) {
       context.fillStyle = line;
@@ -69,8 +59,10 @@ function plotRaster({ layers, most }: History, { ink, accent, line }: Theme): vo
 }
 
 /** The membranes of the liveliest neurons of the last layer: those that begin and cease to fire most often. */
-function plotMembranes({ layers, most }: History, { accent, soft, line }: Theme): void {
-  const { context, width, height } = prepare(membranes);
+function plotMembranes({ layers, most }: History, theme: Theme): void {
+  const { accent, soft, line } = theme;
+  const plot = prepare(membranes, theme, false);
+  const { context, width, height } = plot;
   const layer = layers.at(-1);
   if (!layer || layer.membranes.length === 0) return;
   const { spikes, threshold } = layer;
@@ -82,6 +74,7 @@ function plotMembranes({ layers, most }: History, { accent, soft, line }: Theme)
   const own = height / 3;
   liveliest.forEach(({ unit }, place) => {
     const values = layer.membranes.map((step) => step[unit] as number);
+    showLabel(plot, `no. ${unit + 1}`, own * (place + 0.5), theme);
     const [low, high] = [Math.min(-threshold, ...values), Math.max(1.2 * threshold, ...values)];
     const y = (value: number): number => own * (place + 0.92 - (0.84 * (value - low)) / (high - low));
     context.lineWidth = 1;
@@ -110,8 +103,13 @@ function plotMembranes({ layers, most }: History, { accent, soft, line }: Theme)
 }
 
 /** The probability of every class after each step; the likeliest stands out. */
-function plotBelief({ probabilities, most }: History, { accent, soft, line }: Theme): void {
-  const { context, width, height } = prepare(belief);
+function plotBelief({ probabilities, most }: History, theme: Theme): void {
+  const { accent, soft, line } = theme;
+  const plot = prepare(belief, theme, true);
+  const { context, width, height } = plot;
+  showSteps(plot, most, theme);
+  showLabel(plot, '100 %', 7, theme);
+  showLabel(plot, '0 %', height - 6, theme);
   context.fillStyle = line;
   context.fillRect(0, height - 1, width, 1);
   const last = probabilities.at(-1);

@@ -107,8 +107,9 @@ export class SpikeView {
     const last = history.probabilities.at(-1);
     if (!last) return;
     const likeliest = last.indexOf(Math.max(...last));
-    const part = (100 * (last[likeliest] as number)).toFixed(0);
-    this.#text.textContent = `After ${history.probabilities.length} steps the spiking network says ${classes[likeliest]}, ${part} %`;
+    const part = last[likeliest] as number;
+    const says = part > 0.5 ? `says ${classes[likeliest]}` : `is unsure, perhaps ${classes[likeliest]}`;
+    this.#text.textContent = `After ${history.probabilities.length} steps the spiking network ${says}, ${(100 * part).toFixed(0)}\u00a0%`;
   }
 }
 

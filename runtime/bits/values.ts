@@ -44,8 +44,7 @@ export const constantOf = (numbers: Numbers): ConstantValue => ({
 export const dimsOf = (value: Value): readonly number[] =>
   value.kind === 'constant' ? value.dims() : value.dims;
 
-export const typeOf = (value: Value): NumberType =>
-  value.kind === 'constant' ? value.type() : value.type;
+export const typeOf = (value: Value): NumberType => (value.kind === 'constant' ? value.type() : value.type);
 
 /** How many rows a value has. */
 export const rowsOf = ({ dims, axis }: Pick<RowsValue, 'dims' | 'axis'>): number =>

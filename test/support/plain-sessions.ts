@@ -13,8 +13,12 @@ export interface PlainSession {
 export type Where = 'cpu' | 'wasm';
 export const places = ['cpu', 'wasm'] as const satisfies readonly Where[];
 
-/** Opens a model in onnxruntime-node or in onnxruntime-web. */
-export async function openPlain(model: Uint8Array, where: Where): Promise<PlainSession> {
+/** Opens a model in onnxruntime-node or in onnxruntime-web. @param optimisation of the graph; disabled, it runs as it is written */
+export async function openPlain(
+  model: Uint8Array,
+  where: Where,
+  optimisation: 'all' | 'disabled' = 'all',
+): Promise<PlainSession> {
   const { InferenceSession, Tensor, env } = (
     where === 'cpu' ? await import('onnxruntime-node') : await import('onnxruntime-web/wasm')
   ) as typeof import('onnxruntime-node');
@@ -22,7 +26,7 @@ export async function openPlain(model: Uint8Array, where: Where): Promise<PlainS
   env.wasm.numThreads = 1;
   const session = await InferenceSession.create(model, {
     executionProviders: [where],
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: optimisation,
     intraOpNumThreads: 1,
     logSeverityLevel: 3,
   });

@@ -35,6 +35,9 @@ const model = denseModel({ type: 'uint8', shape: [12], scale: 1 / 255 }, [9, 3])
 const onnx = toOnnx(randomNetwork(model, 1));
 const inputs = randomBytes(12 * 5, 2);
 
+/** Those that are everywhere. */
+const devices = ['cpu', 'wasm', 'bits'] as const;
+
 let folder = '';
 let server: Server;
 let origin = '';
@@ -132,7 +135,7 @@ describe('load', () => {
     expect(await failure(load(onnx, options as never))).toMatch(message);
   });
 
-  it('runs on wasm what it runs on the CPU, and keeps the number of its threads', async () => {
+  it('runs elsewhere what it runs on the CPU, and keeps the number of its threads', async () => {
     const observe = ['1.binary'];
     const [cpu, wasm] = [
       await load(onnx, { observe }),
@@ -284,11 +287,11 @@ const withoutMembers = ({ members, ...answer }: EnsembleAnswer): Classification 
   return answer;
 };
 
-describe('ensemble', () => {
+describe.each(devices)('ensemble on %s', (device) => {
   let network: LoadedNetwork;
 
   beforeAll(async () => {
-    network = await load(toOnnx(randomNetwork(model, 4, 3)));
+    network = await load(toOnnx(randomNetwork(model, 4, 3)), { device });
   });
   afterAll(() => network.close());
 
@@ -308,7 +311,7 @@ describe('ensemble', () => {
   });
 
   it('is not to be had of one network', async () => {
-    const single = await load(onnx);
+    const single = await load(onnx, { device });
     expect(await failure(single.ensemble(inputs))).toMatch(
       /^ensemble: this file holds one network; export several with --weights sample --count$/,
     );
@@ -344,11 +347,13 @@ describe('a network that takes noise', () => {
     return writeModel(defineOnnxModel(graph, { metadata: toMetadata(description) }));
   }
 
-  it.each([
-    ['gaussian', 1, 3],
-    ['logistic', Math.PI ** 2 / 3, 4.2],
-  ] as const)('gets %s noise of the right size', async (distribution, variance, kurtosis) => {
-    const network = await load(noisy(distribution));
+  it.each(
+    devices.flatMap((device) => [
+      ['gaussian', device, 1, 3] as const,
+      ['logistic', device, Math.PI ** 2 / 3, 4.2] as const,
+    ]),
+  )('gets %s noise of the right size on %s', async (distribution, device, variance, kurtosis) => {
+    const network = await load(noisy(distribution), { device });
     const { logits } = await network.run(new Float32Array(units * 20_000), { seed: 1 });
     const values = [...logits!.data];
     const moment = (power: number) => values.reduce((sum, value) => sum + value ** power, 0) / values.length;
@@ -360,21 +365,23 @@ describe('a network that takes noise', () => {
 
   it('has the same bits from the same seed on every device, and others from another', async () => {
     const examples = Float32Array.from({ length: units * 4 }, (_, index) => index);
-    const [cpu, wasm] = [await load(noisy('gaussian')), await load(noisy('gaussian'), { device: 'wasm' })];
+    const [cpu, wasm, bits] = await Promise.all(devices.map((device) => load(noisy('gaussian'), { device })));
+    if (!cpu || !wasm || !bits) throw new Error('a device is missing');
     const first = await cpu.run(examples, { seed: 3 });
     expect(await cpu.run(examples, { seed: 3 })).toEqual(first);
-    expect((await wasm.run(examples, { seed: 3 })).logits).toEqual(first.logits);
+    for (const other of [wasm, bits])
+      expect((await other.run(examples, { seed: 3 })).logits).toEqual(first.logits);
     expect((await cpu.run(examples, { seed: 4 })).logits).not.toEqual(first.logits);
     expect((await cpu.run(examples)).logits).toEqual((await cpu.run(examples, { seed: 1 })).logits);
     // An example's noise does not depend on how many come after it.
     expect((await cpu.run(examples.slice(0, units), { seed: 3 })).logits!.data).toEqual(
       first.logits!.data.slice(0, units),
     );
-    await Promise.all([cpu.close(), wasm.close()]);
+    await Promise.all([cpu.close(), wasm.close(), bits.close()]);
   });
 
-  it('answers with the mean of its samples, which are an ensemble', async () => {
-    const network = await load(noisy('logistic'));
+  it.each(devices)('answers with the mean of its samples, which are an ensemble, on %s', async (device) => {
+    const network = await load(noisy('logistic'), { device });
     const examples = Float32Array.of(1, 2, 3, 0, 0, 0);
     const draws = { samples: 6, seed: 5 };
     const answers = await network.ensemble(examples, draws);
@@ -394,7 +401,7 @@ describe('a network that takes noise', () => {
     await network.close();
   });
 
-  it('is what export writes of a posterior, over time, too', async () => {
+  it.each(devices)('is what export writes of a posterior, over time, too, on %s', async (device) => {
     const model = defineModel({
       input: { type: 'uint8', shape: [4], scale: 1 },
       steps: 3,
@@ -411,7 +418,7 @@ describe('a network that takes noise', () => {
       learned: Object.fromEntries(learned),
       classNames: ['a', 'b', 'c'],
     } as const;
-    const network = await load(toNoisyOnnx(posterior));
+    const network = await load(toNoisyOnnx(posterior), { device });
     const examples = Uint8Array.from({ length: 24 }, (_, index) => index % 2);
     const draws = { samples: 5, seed: 2 };
     const answers = await network.ensemble(examples, draws);

@@ -114,12 +114,15 @@ const examples = 1500;
 const inputs = randomBytes(64 * examples, 1);
 const others = randomBytes(64 * 300, 2, 40);
 
-describe('a network that runs', () => {
+describe.each(['cpu', 'wasm', 'bits'] as const)('a network that runs on %s', (device) => {
   let single: LoadedNetwork;
   let loaded: LoadedNetwork;
 
   beforeAll(async () => {
-    [single, loaded] = await Promise.all([load(toOnnx(network)), load(toOnnx(together))]);
+    [single, loaded] = await Promise.all([
+      load(toOnnx(network), { device }),
+      load(toOnnx(together), { device }),
+    ]);
   });
   afterAll(() => Promise.all([single.close(), loaded.close()]));
 

@@ -43,12 +43,21 @@ const leaky = (random: Random) => ({
   learnDecay: random.nextBelow(4) === 0,
 });
 
+/** Of layers with weights: now and then a gain and a bias for every step. */
+const steps = (random: Random, timed: boolean) =>
+  timed && random.nextBelow(4) === 0 ? { perStep: true } : {};
+
 const spiking = (random: Random) =>
   oneOf(random, [
     () => lif(leaky(random)),
     () => integrateAndFire(membrane(random)),
-    () => adaptiveLif({ ...leaky(random), adaptation: oneOf(random, [0.1, 0.4]) }),
-    () => cubaLif(leaky(random)),
+    () =>
+      adaptiveLif({
+        ...leaky(random),
+        adaptation: oneOf(random, [0.1, 0.4]),
+        adaptationDecay: oneOf(random, [0.7, Math.exp(-1 / 50)]),
+      }),
+    () => cubaLif({ ...leaky(random), synapseDecay: oneOf(random, [0.6, Math.exp(-1 / 5)]) }),
   ])();
 
 const neuron = (random: Random, timed: boolean): Spec =>
@@ -67,7 +76,10 @@ function planeLayers(random: Random, shape: readonly number[], timed: boolean): 
     ];
     const stride = [between(random, 1, 2), between(random, 1, 2)] as [number, number];
     const padding = oneOf(random, ['same', 'valid'] as const);
-    layers.push(conv2d({ filters, size, stride, padding, groups }), neuron(random, timed));
+    layers.push(
+      conv2d({ filters, size, stride, padding, groups, ...steps(random, timed) }),
+      neuron(random, timed),
+    );
     const stops = (length: number, window: number, step: number): number =>
       padding === 'same' ? Math.ceil(length / step) : Math.floor((length - window) / step) + 1;
     [height, width, channels] = [
@@ -81,17 +93,32 @@ function planeLayers(random: Random, shape: readonly number[], timed: boolean): 
     const kind = random.nextBelow(4);
     if (kind === 0) convolve();
     else if (kind === 1 && height > 1 && width > 1) {
-      layers.push(oneOf(random, [maxPool, averagePool])({ size: 2, stride: oneOf(random, [1, 2]) }));
-      const { stride = [2, 2] } = layers.at(-1) as { stride?: readonly [number, number] };
-      [height, width] = [Math.floor((height - 2) / stride[0]) + 1, Math.floor((width - 2) / stride[1]) + 1];
+      const size = [between(random, 1, Math.min(3, height)), between(random, 2, Math.min(3, width))] as [
+        number,
+        number,
+      ];
+      const stride = [between(random, 1, 2), between(random, 1, 3)] as [number, number];
+      const given = random.nextBelow(4) === 0 ? { size } : { size, stride };
+      layers.push(oneOf(random, [maxPool, averagePool])(given));
+      const [down, across] = given.stride ?? size;
+      [height, width] = [
+        Math.floor((height - size[0]) / down) + 1,
+        Math.floor((width - size[1]) / across) + 1,
+      ];
     } else if (kind === 2) {
       const wider = channels + between(random, 0, 3);
+      const filters = between(random, 1, 9);
+      // Blocks nest.
+      const nested = residual({
+        layers: [conv2d({ filters, size: 3 }), neuron(random, timed)] as never,
+      }) as Spec;
       layers.push(
         residual({
           layers: [
-            conv2d({ filters: between(random, 1, 9), size: 3 }),
+            conv2d({ filters, size: 3 }),
             neuron(random, timed),
-            conv2d({ filters: wider, size: 3 }),
+            ...(random.nextBelow(3) === 0 ? [nested] : []),
+            conv2d({ filters: wider, size: 3, ...steps(random, timed) }),
             neuron(random, timed),
           ] as never,
         }),
@@ -141,16 +168,24 @@ export function randomModel(random: Random): Model {
   if (isPlane) layers.push(...planeLayers(random, shape, timed));
   for (let count = between(random, isPlane ? 0 : 1, 2); count > 0; count--) {
     if (timed && random.nextBelow(3) === 0)
-      layers.push(recurrent({ units: between(random, 2, 40), neuron: spiking(random) as never }));
+      layers.push(
+        recurrent({
+          units: between(random, 2, 40),
+          neuron: spiking(random) as never,
+          ...steps(random, timed),
+        }),
+      );
     else if (!isPlane && random.nextBelow(5) === 0 && layers.length > 1) {
       // A block keeps the width that it is given, which only the layer before it knows: dense layers make it here.
       const units = oneOf(random, widths);
       const inside = [dense({ units: 9 }), neuron(random, timed), dense({ units }), neuron(random, timed)];
       layers.push(dense({ units }), neuron(random, timed), residual({ layers: inside as never }));
-    } else layers.push(dense({ units: oneOf(random, widths) }), neuron(random, timed));
+    } else
+      layers.push(dense({ units: oneOf(random, widths), ...steps(random, timed) }), neuron(random, timed));
   }
-  layers.push(dense({ units: between(random, 2, 21) }));
-  if (timed && random.nextBelow(3) === 0) layers.push(leakyIntegrator({ learnDecay: perhaps(random) }));
+  layers.push(dense({ units: between(random, 2, 21), ...steps(random, timed) }));
+  if (timed && random.nextBelow(3) === 0)
+    layers.push(leakyIntegrator({ learnDecay: perhaps(random), decay: oneOf(random, [0.9, 0.4]) }));
   layers.push(timed ? readout({ over: oneOf(random, ['mean', 'maximum', 'last'] as const) }) : readout());
   return defineModel({ input, ...(timed && { steps: between(random, 2, 9) }), layers: layers as Spec[] });
 }

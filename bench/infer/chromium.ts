@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { type Lab, openLab } from '../browser/lab.ts';
 import { type Case, inputsOf } from '../bits/cases.ts';
-import { bytesOf, SEED } from '../bits/contenders.ts';
+import { bytesOf, SEED } from '../bits/feeds.ts';
 import type { Contender } from '../harness.ts';
 
 const forms = { ours: 'any', float32: 'gpu' } as const;

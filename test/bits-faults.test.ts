@@ -153,7 +153,7 @@ describe('where memory does not grow', () => {
   it('large batches are refused with one line, and small ones go on as before', async () => {
     const runner = await openBits(onnx, {}, 'small.onnx');
     const before = runner.runNow(feed(2), ['logits']);
-    const { now, weights } = runner.memory();
+    const { weights } = runner.memory();
     cap(40);
     const large = feed(5000);
     for (let again = 0; again < 5; again++) {
@@ -162,12 +162,25 @@ describe('where memory does not grow', () => {
       );
     }
     // What was planned for the large batch was given back.
-    expect(runner.memory()).toMatchObject({ now, weights });
+    const whatIsLeft = runner.memory();
+    expect(whatIsLeft.weights).toBe(weights);
     expect(runner.runNow(feed(2), ['logits'])).toEqual(before);
+    expect(await lineOf(() => runner.runNow(large, ['logits']))).toMatch(/no memory/);
+    expect(runner.memory().now).toBe(whatIsLeft.now);
     expect(runner.runNow(feed(3), ['logits']).logits?.dims).toEqual([3, 3]);
     vi.restoreAllMocks();
     const whole = await openBits(onnx, {}, 'whole.onnx');
     expect(runner.runNow(large, ['logits'])).toEqual(whole.runNow(large, ['logits']));
+  });
+
+  it('a batch that fits alone takes the place of others', async () => {
+    const alone = await openBits(onnx, {}, 'small.onnx');
+    const expected = alone.runNow(feed(1200), ['logits']);
+    const runner = await openBits(onnx, {}, 'small.onnx');
+    runner.runNow(feed(1000), ['logits']);
+    cap(Math.ceil(alone.memory().peak / 65536) + 3);
+    expect(runner.runNow(feed(1200), ['logits'])).toEqual(expected);
+    expect(runner.runNow(feed(1000), ['logits']).logits?.dims).toEqual([1000, 3]);
   });
 
   it('a network that is not opened yet is refused with one line', async () => {

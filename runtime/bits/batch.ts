@@ -2,7 +2,7 @@ import { describe } from '../../schemas/description.ts';
 import { UserError } from '../../schemas/errors.ts';
 import type { Dimension, Model } from '../../schemas/onnx/index.ts';
 import type { HostTensor, HostTensors } from '../runner.ts';
-import { arrayOf, type NumberType, numberType, sizeOf } from './reference/index.ts';
+import { arrayOf, holds, type NumberType, numberType, sizeOf } from './reference/index.ts';
 
 /** What the exporter calls the axis of the examples. */
 const EXAMPLES = 'batch';
@@ -66,8 +66,8 @@ export function batchOf({ inputs, types }: BatchAxes, feeds: HostTensors): numbe
     const feed = feeds[name];
     const size = feed?.dims[inputs[name] as number];
     if (!feed || size === undefined || size !== (batch ?? size)) return undefined;
-    const Wanted = arrayOf(types[name] as NumberType, 0).constructor as new () => Data;
-    const isRight = feed.type === types[name] && feed.data instanceof Wanted;
+    const type = types[name] as NumberType;
+    const isRight = feed.type === type && holds(type, feed.data);
     if (!isRight || feed.data.length !== sizeOf(feed.dims)) return undefined;
     batch = size;
   }

@@ -7,6 +7,16 @@ const ALIGNMENT = 64;
 /** A memory of WebAssembly has no more than 4 GiB; one page less keeps every end below 2³². */
 const MOST = 65535;
 
+/** The memory cannot hold what a program needs. */
+export class OutOfMemory extends UserError {
+  constructor(bytes: number, cause?: unknown) {
+    super(
+      `device bits: no memory for ${Math.ceil(bytes / 2 ** 20)} MiB; run fewer examples at once`,
+      cause === undefined ? {} : { cause },
+    );
+  }
+}
+
 /** A part of the memory: where it begins, and its length in bytes. */
 export interface Block {
   readonly at: number;
@@ -49,10 +59,10 @@ export class Heap {
     return { now: this.#used, peak: this.#peak };
   }
 
-  /** A block of zeros. @throws UserError where the memory cannot hold it */
+  /** A block of zeros. @throws OutOfMemory where the memory cannot hold it */
   allocate(bytes: number): Block {
     if (!(bytes >= 0)) throw new Error(`cannot allocate ${bytes} bytes`);
-    if (bytes > MOST * PAGE) throw tooLarge(bytes);
+    if (bytes > MOST * PAGE) throw new OutOfMemory(bytes);
     const size = Math.ceil((bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
     const index = this.#free.findIndex((block) => block.bytes >= size);
     const found = this.#free[index];
@@ -95,13 +105,7 @@ export class Heap {
       if (pages > MOST) throw new RangeError('4 GiB is all there is');
       this.memory.grow(missing);
     } catch (cause) {
-      throw tooLarge(end, cause);
+      throw new OutOfMemory(end, cause);
     }
   }
 }
-
-const tooLarge = (bytes: number, cause?: unknown): UserError =>
-  new UserError(
-    `device bits: no memory for ${Math.ceil(bytes / 2 ** 20)} MiB; run fewer examples at once`,
-    cause === undefined ? {} : { cause },
-  );

@@ -2,6 +2,7 @@ import { UserError } from '../../schemas/errors.ts';
 import { compile, type InputShape, type Program } from './compile.ts';
 import type { Engine } from './engine.ts';
 import type { FlatGraph } from './flat-graph.ts';
+import { OutOfMemory } from './memory.ts';
 
 /** Programs that are kept: each is for inputs of certain dims. */
 const KEPT = 4;
@@ -37,7 +38,7 @@ export class Programs {
     const known = this.#kept.get(key);
     if (known) this.#kept.delete(key);
     else while (this.#kept.size >= KEPT) this.#freeOldest();
-    const found = known ?? compile(this.#engine, this.#graph, shapes);
+    const found = known ?? this.#planned(shapes);
     this.#kept.set(key, found);
     this.#lastKey = key;
     this.last = found;
@@ -47,6 +48,17 @@ export class Programs {
   close(): void {
     while (this.#kept.size > 0) this.#freeOldest();
     this.#isClosed = true;
+  }
+
+  /** A program more; where there is no room for it, in place of all others. */
+  #planned(shapes: Shapes): Program {
+    try {
+      return compile(this.#engine, this.#graph, shapes);
+    } catch (error) {
+      if (!(error instanceof OutOfMemory) || this.#kept.size === 0) throw error;
+      while (this.#kept.size > 0) this.#freeOldest();
+      return compile(this.#engine, this.#graph, shapes);
+    }
   }
 
   #freeOldest(): void {

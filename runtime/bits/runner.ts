@@ -7,7 +7,7 @@ import { flatten } from './flat-graph.ts';
 import { hasSimd } from './kernels.ts';
 import { Programs } from './programs.ts';
 import { stepperOf } from './stepper.ts';
-import { arrayOf, type Numbers, type NumberType, numberType, sizeOf } from './reference/index.ts';
+import { holds, type Numbers, type NumberType, numberType, sizeOf } from './reference/index.ts';
 
 export interface BitsOptions {
   /** Whether to use 128-bit SIMD; by default where the engine has it. */
@@ -129,9 +129,7 @@ function check(
       sizes.set(known, before);
       return before === size;
     });
-  // A Buffer of Node is a Uint8Array too.
-  const Wanted = arrayOf(type, 0).constructor as new () => HostTensor['data'];
-  const right = type === info.type && data instanceof Wanted;
+  const right = type === info.type && holds(type, data);
   if (fits && right && data.length === sizeOf(dims)) return;
   throw new UserError(
     `${what}: the input '${name}' is ${info.type} [${wanted.join(', ')}]; got ${type} [${dims.join(', ')}] in an array of ${data.length}`,

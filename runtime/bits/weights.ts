@@ -54,8 +54,9 @@ export function weightsOf(heap: Heap, arrange: () => Numbers): Weights {
     return found;
   };
   const room = (bytes: number): number => {
+    const { at } = heap.allocate(bytes);
     total += bytes;
-    return heap.allocate(bytes).at;
+    return at;
   };
 
   return {

@@ -49,21 +49,20 @@ export function fitting(length: number): number {
   );
 }
 
-export function arrayOf(type: NumberType, length: number): Numbers['data'] {
-  fitting(length);
-  switch (type) {
-    case 'float32':
-      return new Float32Array(length);
-    case 'int8':
-      return new Int8Array(length);
-    case 'int32':
-      return new Int32Array(length);
-    case 'int64':
-      return new BigInt64Array(length);
-    default:
-      return new Uint8Array(length);
-  }
-}
+const arrays: Readonly<Record<NumberType, new (length: number) => Numbers['data']>> = {
+  float32: Float32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+};
+
+export const arrayOf = (type: NumberType, length: number): Numbers['data'] =>
+  new arrays[type](fitting(length));
+
+/** Whether an array is one for elements of that type; a Buffer of Node is a Uint8Array too. */
+export const holds = (type: NumberType, data: unknown): boolean => data instanceof arrays[type];
 
 /** The elements as plain numbers. */
 export const plain = ({ data }: Numbers): ArrayLike<number> =>

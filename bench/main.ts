@@ -35,7 +35,7 @@ const BENCHES: Record<string, Bench> = {
   },
   bits: {
     summary:
-      'the 1-bit engine against onnxruntime-web, onnxruntime-node and snnTorch (--cases dense-1024/1,dense-4096/1,dense-4096-5%/1,snn/1,stream-step,conv/1 --peers ort-web-float32,ort-web,ort-node,snntorch --rounds 5 --steps 20)',
+      'the 1-bit engine against onnxruntime-web, onnxruntime-node and snnTorch, in Node and in Chromium (--cases dense-1024/1,dense-4096/1,dense-4096-5%/1,snn/1,stream-step,conv/1 --where node,chromium --peers ort-web-float32,ort-web,ort-node,ort-node-bare,ort-node-preallocated,snntorch --rounds 5 --steps 20)',
     load: () => import('./bits.ts'),
   },
   infer: {
@@ -48,10 +48,24 @@ const BENCHES: Record<string, Bench> = {
       'estimators × penalty × posterior on MNIST (--seeds 1,2,3 --hidden 128,128 --epochs 4 --penalty-weight 1e-5 --members 8 --threads 1 --cells FILE)',
     load: () => import('./ablation.ts'),
   },
+  'train-thread': {
+    summary:
+      'a training in a thread of its own against the same in the thread that calls (--nets A,B --threads 1 --rounds 5 --epochs 6)',
+    load: () => import('./train-thread.ts'),
+  },
+  hostile: {
+    summary:
+      'spoilt files of every format for every command: no crash, no hang, one line (--runs 20000 --seed 1 --from 0 --processes 200 --seconds 60 --megabytes 1500)',
+    load: () => import('./hostile.ts'),
+  },
   serve: {
     summary:
-      'bitspike serve against node:http with onnxruntime-node (--connections 1,8,64 --seconds 3 --rounds 3), or its memory under load (--soak MINUTES)',
+      'bitspike serve against node:http with onnxruntime-node, and under abuse (--connections 1,8,64 --seconds 3 --rounds 3), or its memory under load (--soak MINUTES)',
     load: () => import('./serve.ts'),
+  },
+  page: {
+    summary: 'the page of examples/web from its address to its first answer, and its download (--loads 9)',
+    load: () => import('./page.ts'),
   },
 };
 

@@ -13,9 +13,29 @@ export const say = (line = ''): void => {
   if (!quiet) process.stdout.write(`${line}\n`);
 };
 
+/** Characters that a message has at most: what is longer is quoted from a file that is none of ours. */
+const LONGEST = 1500;
+
+/** Characters that steer a terminal, or end a line. */
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
+const control = /[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g;
+
+/**
+ * A message in one line that a terminal shows as it is, whatever a file that it quotes holds: characters that would
+ * steer the terminal are written as their codes, and the middle of what is too long is left out.
+ */
+export function inOneLine(message: string): string {
+  const line = message
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(control, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const half = LONGEST / 2;
+  return line.length <= LONGEST ? line : `${line.slice(0, half)} … ${line.slice(-half)}`;
+}
+
 /** A warning: the command goes on. */
 export const warn = (line: string): void => {
-  process.stderr.write(`bitspike: warning: ${line}\n`);
+  process.stderr.write(`bitspike: warning: ${inOneLine(line)}\n`);
 };
 
 /** The last line of a command that was asked for JSON. */

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '../schemas/errors.ts';
 import { version } from '../schemas/version.ts';
 import { Interrupted } from './interrupt.ts';
-import { beQuiet } from './output.ts';
+import { beQuiet, inOneLine } from './output.ts';
 
 interface CommandModule {
   /** Adds arguments, options and the action. */
@@ -28,8 +28,6 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   lab: ['Measure bias and variance of gradient estimators', () => import('./commands/lab.ts')],
   demo: ['Train, export and judge a network on handwritten digits', () => import('./commands/demo.ts')],
 };
-
-const inOneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
 
 /**
  * Runs the command line.
@@ -71,7 +69,7 @@ function explain(error: unknown): number {
   const line =
     error instanceof UserError || error instanceof Interrupted ? error.message : missingPackage(error);
   if (line !== undefined) {
-    console.error(`bitspike: ${line}`);
+    console.error(`bitspike: ${inOneLine(line)}`);
     return error instanceof Interrupted ? error.exitCode : 1;
   }
   console.error(error instanceof Error ? error.stack : error);

@@ -127,7 +127,7 @@ export const toMetadata = (description: Description): Record<string, string> =>
   );
 
 /** Reads the description of an exported network. @throws UserError where it has none, or a damaged one */
-export function describe({ metadata }: OnnxModel, file: string): Description {
+export function describe({ metadata, graph }: OnnxModel, file: string): Description {
   const found: Record<string, unknown> = {};
   for (const key of Object.keys(schema.shape)) {
     const text = metadata.get(prefix + key);
@@ -140,5 +140,12 @@ export function describe({ metadata }: OnnxModel, file: string): Description {
     found[key] = parseJson(text, `${file}: metadata: ${prefix}${key}`);
   }
   const { model, ...rest } = checkOptions(schema, found, `${file}: metadata`);
+  const known = ['input', ...[...(rest.states ?? []), ...(rest.noise ?? [])].map(({ input }) => input)];
+  const odd = graph.inputs.find(({ name }) => !known.includes(name));
+  if (odd) {
+    throw new UserError(
+      `${file}: its graph takes '${odd.name}', which its metadata do not describe; export it again`,
+    );
+  }
   return { model: modelOfJson(model, file), ...rest };
 }

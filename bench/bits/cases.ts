@@ -58,6 +58,7 @@ const dense4096 = wide(4096);
 export const cases = {
   'dense-1024/1': { model: wide(1024), batch: 1, activity: 0.3 },
   'dense-4096/1': { model: dense4096, batch: 1, activity: 0.3 },
+  'dense-4096-50%/1': { model: dense4096, batch: 1, activity: 0.5 },
   'dense-4096-5%/1': { model: dense4096, batch: 1, activity: 0.05 },
   'dense-4096/32': { model: dense4096, batch: 32, activity: 0.3, steps: 10 },
   'snn/1': { model: spiking, batch: 1, activity: 0.02 },

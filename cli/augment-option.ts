@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
+import { didYouMean } from '../schemas/nearest.ts';
 import { augmentations, type AugmentationKind, type AugmentationSpec } from '../train/index.ts';
 
+const names = Object.keys(augmentations);
 const isKind = (name: string): name is AugmentationKind => Object.hasOwn(augmentations, name);
 
 const fieldsOf = (kind: AugmentationKind): string[] =>
@@ -11,7 +13,7 @@ function augmentationOf(text: string): AugmentationSpec {
   const [kind, ...values] = text.split(':') as [string, ...string[]];
   if (!isKind(kind)) {
     throw new InvalidArgumentError(
-      `Expected none, or of ${Object.keys(augmentations).join(', ')}, each with its options as in crop:4.`,
+      `Expected none, or of ${names.join(', ')}, each with its options as in crop:4${didYouMean(kind, names)}.`,
     );
   }
   const fields = fieldsOf(kind);

@@ -1,7 +1,7 @@
 /** How the values of options about the objective and the validation of a training are read. */
 import { InvalidArgumentError } from 'commander';
 import { type TrainingSettings, trainingOptionsSchema } from '../train/index.ts';
-import { number } from './options.ts';
+import { number, oneOf } from './options.ts';
 
 const { likelihood: likelihoods, earlyStopping: rules, validationNetwork } = trainingOptionsSchema.shape;
 
@@ -23,8 +23,4 @@ export function earlyStopping(text: string): TrainingSettings['earlyStopping'] {
   throw new InvalidArgumentError('Expected EPOCHS[:loss|accuracy[:MINIMUM]].');
 }
 
-export function network(text: string): TrainingSettings['validationNetwork'] {
-  const { success, data } = validationNetwork.safeParse(text);
-  if (success) return data;
-  throw new InvalidArgumentError(`Expected one of ${validationNetwork.unwrap().options.join(', ')}.`);
-}
+export const network = oneOf(validationNetwork.unwrap().options);

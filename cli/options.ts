@@ -1,5 +1,6 @@
 /** Options that several commands have, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { didYouMean } from '../schemas/nearest.ts';
 
 export function number(text: string): number {
   const value = Number(text);
@@ -47,6 +48,31 @@ export const addThreads = (command: Command): Command =>
 export const addJson = (command: Command): Command =>
   command.option('--json', 'Print the result as JSON, in the last line');
 
+/** Reads one of these values. */
+export const oneOf =
+  <Value extends string>(values: readonly Value[]) =>
+  (text: string): Value => {
+    const found = values.find((value) => value === text);
+    if (found !== undefined) return found;
+    throw new InvalidArgumentError(`Expected one of ${values.join(', ')}${didYouMean(text, values)}.`);
+  };
+
+/** Reads some of these values, with commas between. */
+export const someOf =
+  <Value extends string>(values: readonly Value[]) =>
+  (text: string): Value[] =>
+    text.split(',').map((part) => {
+      const found = values.find((value) => value === part);
+      if (found !== undefined) return found;
+      throw new InvalidArgumentError(
+        `Expected some of ${values.join(', ')}; '${part}' is none${didYouMean(part, values)}.`,
+      );
+    });
+
+/** Lets an option have a fixed set of values, which its help then lists. */
+export const withChoices = (option: Option, values: readonly string[]): Option =>
+  option.choices(values).argParser(oneOf(values));
+
 /** An option with a fixed set of values. */
 export const choice = (flags: string, description: string, values: readonly string[]): Option =>
-  new Option(flags, description).choices(values);
+  withChoices(new Option(flags, description), values);

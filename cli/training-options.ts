@@ -4,7 +4,7 @@ import { augment } from './augment-option.ts';
 import { addEstimator, estimatorSettings } from './estimator-options.ts';
 import { earlyStopping, likelihood, network } from './objective-options.ts';
 import { optimiser } from './optimiser-option.ts';
-import { count, number, whole } from './options.ts';
+import { count, number, oneOf, whole } from './options.ts';
 import { scheduleReader } from './schedule.ts';
 
 const schedule = scheduleReader('cosine');
@@ -31,12 +31,6 @@ function initialGain(text: string): TrainingSettings['initialGain'] {
 }
 
 const { shape } = trainingOptionsSchema;
-const oneOf =
-  (names: readonly string[]) =>
-  (text: string): string => {
-    if (!names.includes(text)) throw new InvalidArgumentError(`Expected one of ${names.join(', ')}.`);
-    return text;
-  };
 
 /** The options of a training that the command line has, how their values are called, and how they are read. */
 const flags = {

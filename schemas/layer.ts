@@ -139,12 +139,15 @@ export function checkOptions<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
-  throw new UserError(`${where}: ${result.error.issues.map((issue) => explain(issue, schema)).join('; ')}`);
+  throw new UserError(
+    `${where}: ${result.error.issues.map((issue) => explain(issue, schema, given)).join('; ')}`,
+  );
 }
 
-function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
+function explain(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown): string {
   const path = issue.path.map(String).join('.');
-  if (issue.code !== 'unrecognized_keys') return path ? `${path}: ${issue.message}` : issue.message;
+  if (issue.code !== 'unrecognized_keys')
+    return `${path && `${path}: `}${issue.message}${meantValue(issue, given)}`;
   const all = keysAt(schema, issue.path);
   // What another kind of the same thing knows is spelt right, and yet not known here.
   const known = all.filter((key) => !issue.keys.includes(key));
@@ -153,6 +156,21 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
     .join(', ');
   const place = path ? ` in ${path}` : '';
   return `unknown option ${names}${place}${known.length > 0 ? ` (known: ${known.join(', ')})` : ''}`;
+}
+
+/** ` (did you mean gaussian?)` where the value is none of those that there are, but nearly one of them. */
+function meantValue(issue: z.core.$ZodIssue, given: unknown): string {
+  const value = issue.path.reduce<unknown>(
+    (inside, key) => (inside as Readonly<Record<PropertyKey, unknown>>)[key],
+    given,
+  );
+  const known =
+    issue.code === 'invalid_value' ? issue.values : 'options' in issue ? (issue.options as unknown[]) : [];
+  const words = known.filter((each) => typeof each === 'string');
+  const meant = typeof value === 'string' ? didYouMean(value, words) : '';
+  if (meant !== '' || issue.code !== 'invalid_union') return meant;
+  // Of several forms, one has the value that was meant.
+  return issue.errors.flat().reduce((found, inner) => found || meantValue(inner, value), '');
 }
 
 /** The options that a schema knows at a place inside it; of a union, those of all its kinds. */

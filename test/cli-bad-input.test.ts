@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +84,7 @@ describe('data', () => {
   });
 
   test('of an unknown kind', async () => {
+    expect(await lineOf(1, ...train('idz:table'))).toContain('no such kind of data (did you mean idx?)');
     expect(await lineOf(1, ...train('csv:table'))).toContain('expected one of mnist, idx:FOLDER');
   });
 
@@ -149,7 +151,15 @@ describe('usage', () => {
     [['inspect'], "missing required argument 'file'"],
     [train('mnist', '--speed', '9'), "unknown option '--speed'"],
     [train('mnist', '--epochs', 'ten'), "'--epochs <count>' argument 'ten' is invalid. Expected a number."],
-    [train('mnist', '--engine', 'torch'), 'Allowed choices are onnx, tfjs.'],
+    [train('mnist', '--engine', 'torch'), 'Expected one of onnx, tfjs.'],
+    [train('mnist', '--estimator', 'importanceWeightd'), '(did you mean importanceWeighted?).'],
+    [train('mnist', '--penalty', 'membrain'), '(did you mean membrane?).'],
+    [train('mnist', '--validation-network', 'noissy'), '(did you mean noisy?).'],
+    [train('mnist', '--augment', 'filp'), '(did you mean flip?).'],
+    [['serve', 'x.onnx', '--device', 'cpuu'], '(did you mean cpu?).'],
+    [['export', 'run', '--out', 'x', '--weights', 'maen'], '(did you mean mean?).'],
+    [['verify', 'x.onnx', '--devices', 'cpu,bitz'], "'bitz' is none (did you mean bits?)."],
+    [['lab', '--weights', 'mixd'], 'Expected one of'],
     [train('mnist', '--learning-rate', '1:2:3'), 'Expected NUMBER, [linear:|cosine:|exponential:]FROM:TO'],
     [train('mnist', '--optimiser', 'lion'), 'Expected adam[:BETA1[:BETA2[:EPSILON]]] or sgd[:MOMENTUM'],
     [train('mnist', '--model', 'model.json'), "cannot be used with option '--model <file>'"],
@@ -255,5 +265,39 @@ describe('files', () => {
       'needs --seed',
     );
     expect(await lineOf(1, 'export', 'run', '--out', 'x.onnx', '--seed', '3')).toContain('--weights sample');
+  });
+});
+
+/** Runs a command whose files may hold so many blocks of 512 bytes; what goes past them fails, as on a full disk. */
+function lineWithin(blocks: number, ...args: string[]): string {
+  const limited = `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`;
+  const command = [process.execPath, join(built, 'dist', 'cli', 'main.js'), ...args];
+  const { status, stderr } = spawnSync('/bin/sh', ['-c', limited, 'sh', ...command], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  expect(stderr).toMatch(/^bitspike: [^\n]+\n$/);
+  expect(status).toBe(1);
+  return stderr;
+}
+
+describe.runIf(process.platform !== 'win32')('a disk that takes no more', () => {
+  test.each([
+    [['export', 'run', '--out', 'network.onnx'], 'network.onnx: cannot be written: EFBIG'],
+    [['report', 'run', '--out', 'page.html'], 'page.html: cannot be written: EFBIG'],
+    [['init', 'new.json'], 'new.json: cannot be written: EFBIG'],
+    [['verify', 'network.onnx', '--inputs', '5', '--devices', 'bits'], 'cannot be written: EFBIG'],
+  ])('%j: one line, and earlier files as they were', (args, expected) => {
+    const before = filesIn(folder);
+    expect(lineWithin(1, ...args)).toContain(expected);
+    expect(filesIn(folder)).toEqual(before);
+  });
+
+  test('a training says which checkpoint is not saved, and can be resumed', async () => {
+    const options = ['--hidden', '300', '--epochs', '1', '--batch-size', '20', '--threads', '1'];
+    const args = ['train', '--data', 'idx:images', '--out', 'full', ...options];
+    expect(lineWithin(64, ...args)).toContain('full: checkpoint-000005 not saved, EFBIG');
+    expect(filesIn(at('full')).size).toBeLessThan(2);
+    expect((await startCli(built, args, folder).ended).code).toBe(0);
   });
 });

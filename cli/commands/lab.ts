@@ -1,10 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { UserError } from '../../schemas/errors.ts';
 import { estimators as kinds, type Estimator, importanceWeighted, surrogate } from '../../train/index.ts';
 import { type LabOptions, labOptionsSchema, runLab } from '../../train/lab/index.ts';
 import { interruptible } from '../interrupt.ts';
 import { layerTables, networkTables } from '../lab-tables.ts';
-import { addJson, choice, count, counts, number, whole } from '../options.ts';
+import { addJson, choice, count, counts, number, someOf, whole, withChoices } from '../options.ts';
 import { clock, say, sayJson } from '../output.ts';
 import { ProgressLine } from '../progress.ts';
 import { checkTarget, writeWhole } from '../write-file.ts';
@@ -26,14 +26,6 @@ const DEPTHS = [2, 4, 8, 16];
 const MIXES = [0.25, 0.5, 0.75, 1];
 
 const names = Object.keys(kinds) as Kind[];
-const isKind = (name: string): name is Kind => Object.hasOwn(kinds, name);
-
-function estimatorNames(text: string): Kind[] {
-  const given = text.split(',');
-  const known = given.filter(isKind);
-  if (known.length < given.length) throw new InvalidArgumentError(`Expected some of ${names.join(', ')}.`);
-  return known;
-}
 
 const { shape } = labOptionsSchema;
 
@@ -54,14 +46,14 @@ export function define(command: Command): void {
       counts,
     )
     .option('--width <count>', `Neurons in each of these layers (default: ${WIDTH})`, count)
-    .option('--estimators <names>', `Which to measure: ${names.join(', ')} (default: all)`, estimatorNames)
+    .option('--estimators <names>', `Which to measure: ${names.join(', ')} (default: all)`, someOf(names))
     .option(
       '--mixes <parts>',
       `Mixes of importanceWeighted (default: ${MIXES}; straightThrough is that of 0)`,
       (text: string) => text.split(',').map(number),
     )
-    .addOption(described('--weights <kind>', 'weights').choices(shape.weights.unwrap().options))
-    .addOption(described('--loss <name>', 'loss').choices(shape.loss.unwrap().options))
+    .addOption(withChoices(described('--weights <kind>', 'weights'), shape.weights.unwrap().options))
+    .addOption(withChoices(described('--loss <name>', 'loss'), shape.loss.unwrap().options))
     .addOption(described('--through-variances', 'throughVariances'))
     .addOption(
       choice(

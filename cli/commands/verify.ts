@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import {
   type CertifiedDevice,
   certify,
@@ -18,7 +18,7 @@ import { type Description, describe } from '../../schemas/description.ts';
 import { reasonOf, UserError } from '../../schemas/errors.ts';
 import { readModel } from '../../schemas/onnx/index.ts';
 import type { Split } from '../../train/data/index.ts';
-import { addJson, addThreads, choice, count, whole } from '../options.ts';
+import { addJson, addThreads, choice, count, someOf, whole } from '../options.ts';
 import { grouped } from '../output.ts';
 import { ProgressLine } from '../progress.ts';
 import { tellVerified } from '../verify-text.ts';
@@ -36,16 +36,6 @@ interface VerifyOptions {
   readonly devices?: readonly Device[];
   readonly threads?: number;
   readonly json?: true;
-}
-
-function deviceList(text: string): Device[] {
-  const names = text.split(',');
-  const unknown = names.find((name) => !devices.some((device) => device === name));
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(
-      `There is no device '${unknown}'; expected some of ${devices.join(', ')}.`,
-    );
-  return names as Device[];
 }
 
 export function define(command: Command): void {
@@ -68,7 +58,7 @@ export function define(command: Command): void {
     .option(
       '--devices <list>',
       `Where to run, of ${devices.join(',')} (default: all that are here)`,
-      deviceList,
+      someOf(devices),
     );
   addJson(addThreads(command)).action(run);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../../schemas/errors.ts';
 import { checkOptions } from '../../schemas/layer.ts';
+import { didYouMean } from '../../schemas/nearest.ts';
 import type { Dataset, Split } from './dataset.ts';
 import { frames, framesOptionsSchema, npy, npyOptionsSchema } from './formats/arrays.ts';
 import { cifar10 } from './formats/cifar10.ts';
@@ -88,7 +89,7 @@ function parseSpec(spec: string): ParsedSpec {
   if (kind === undefined) {
     const known = [...dataKinds].map(([name, kind]) => specOf(name, kind)).join(', ');
     throw new UserError(
-      `data ${spec}: no such kind of data; expected one of ${known} (such as idx:data/fashion)`,
+      `data ${spec}: no such kind of data${didYouMean(name, [...dataKinds.keys()])}; expected one of ${known} (such as idx:data/fashion)`,
     );
   }
   if (kind.place !== '' && path === '') {

@@ -90,6 +90,9 @@ test('inspect counts operations, and those that spikes trigger', async () => {
   expect(json.operations.triggered).toBeUndefined();
   expect(json.picojoules).toEqual({ integerAdd: 1, floatAdd: 0.9, floatMultiply: 3.7 });
   expect(plain.stdout).toContain('Horowitz');
+  expect(json.bits.weights).toBeGreaterThan(600 / 8);
+  expect(json.bits.peak).toBeGreaterThanOrEqual(json.bits.now);
+  expect(plain.stdout).toContain('device bits, one example: ');
   expect((await run('inspect', path('net.onnx'), '--limit', '3')).stderr).toContain('--limit is for --data');
   await writeFile(path('bad.onnx'), 'bad');
   expect((await run('inspect', path('bad.onnx'))).code).toBe(1);

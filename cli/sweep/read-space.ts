@@ -71,7 +71,8 @@ export async function readSpace(
     ...(runs !== undefined && { runs }),
     ...(draw !== undefined && { seed: draw }),
   };
-  return checkOptions(spaceSchema, whole, file ?? 'sweep');
+  const { $schema: _schema, ...space } = checkOptions(spaceSchema, whole, file ?? 'sweep');
+  return space;
 }
 
 async function readFileOf(path: string): Promise<Written> {

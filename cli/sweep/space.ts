@@ -8,7 +8,7 @@ import { type TrainingSettings, trainingOptionsSchema } from '../../train/index.
 const valueSchema = z.unknown().refine((value) => value !== undefined);
 
 /** Numbers from one to another, drawn evenly on a linear or a logarithmic scale; whole ones where asked for. */
-const rangeSchema = z
+export const rangeSchema = z
   .strictObject({
     from: z.number(),
     to: z.number(),
@@ -21,6 +21,7 @@ const rangeSchema = z
   });
 
 export const spaceSchema = z.strictObject({
+  $schema: z.string().exactOptional().meta({ description: 'Where editors find what may stand here.' }),
   grid: z
     .record(z.string(), z.array(valueSchema).min(1))
     .default({})
@@ -38,7 +39,7 @@ export const spaceSchema = z.strictObject({
   seed: z.int().min(0).default(1).meta({ description: 'Decides what is drawn.' }),
 });
 
-export type Space = z.output<typeof spaceSchema>;
+export type Space = Omit<z.output<typeof spaceSchema>, '$schema'>;
 type Range = z.output<typeof rangeSchema>;
 
 /** One training of a sweep: the options that set it apart, by name, such as `estimator.mix`. */

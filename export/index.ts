@@ -5,7 +5,9 @@ export {
   type CertifyOptions,
   certify,
   checkCertificate,
+  type CommonOptions,
   type GivenData,
+  type OnProgress,
 } from './certificate/index.ts';
 export type { FrozenTensor } from './decisions.ts';
 export {
@@ -32,6 +34,7 @@ export {
   type LayerOperations,
   type Memory,
   memoryOf,
+  type Operand,
   type Operations,
 } from './operations.ts';
 export { type OracleResult, runOracle } from './oracle.ts';

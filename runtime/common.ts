@@ -1,5 +1,10 @@
 /** What `bitspike/runtime` has in Node and in browsers alike. */
-export type { Description, StateDescription } from '../schemas/description.ts';
+export type {
+  Description,
+  InputDescription,
+  NoiseDescription,
+  StateDescription,
+} from '../schemas/description.ts';
 export { UserError } from '../schemas/errors.ts';
 export {
   type Evaluation,
@@ -7,7 +12,7 @@ export {
   evaluateOutOfDistribution,
   type OutOfDistribution,
 } from './evaluate.ts';
-export { type BitsRunner, openBits, type Stepper } from './bits/index.ts';
+export { type BitsRunner, type Carried, type MemoryUse, openBits, type Stepper } from './bits/index.ts';
 export type { Classification, EnsembleAnswer } from './answers.ts';
 export type { Inputs } from './examples.ts';
 export * from './metrics/index.ts';
@@ -18,7 +23,8 @@ export type { Output } from './outputs.ts';
 export { compareOutputs, type Difference, type Parity } from './parity.ts';
 export type { DeviceReport, Diagnosis } from './probe.ts';
 export { evaluateRegression, type Prediction, type RegressionEvaluation } from './regression.ts';
-export type { Availability } from './runner.ts';
+export type { Availability, HostTensor, HostTensors, Runner, RunnerOptions } from './runner.ts';
+export type { Source } from './source.ts';
 export type { StreamOptions, StreamSession } from './stream.ts';
 export {
   entropyOf,

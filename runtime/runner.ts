@@ -5,6 +5,7 @@ export interface HostTensor {
   readonly data: Uint8Array | Int8Array | Int32Array | BigInt64Array | Float32Array;
 }
 
+/** By the names of a graph's inputs or outputs. */
 export type HostTensors = Readonly<Record<string, HostTensor>>;
 
 /** What a step gives becomes what the next one takes. */
@@ -56,6 +57,7 @@ export interface Runner {
   release(): Promise<void>;
 }
 
+/** How a device computes. */
 export interface RunnerOptions {
   /** Threads that compute one operator; by default as many as the device thinks good. */
   readonly threads?: number;

@@ -35,8 +35,9 @@ export { normalise } from './layers/normalise.ts';
 export { averagePool, maxPool } from './layers/pool.ts';
 export { readout } from './layers/readout.ts';
 export { recurrent } from './layers/recurrent.ts';
-export { registerLayer, type Registered } from './layers/registry.ts';
+export { type AnyLayer, registerLayer, type Registered } from './layers/registry.ts';
 export { residual } from './layers/residual.ts';
+export type { GaussianLikelihood, Likelihood } from './likelihood.ts';
 export {
   classesOf,
   defineModel,
@@ -50,5 +51,5 @@ export {
 } from './model.ts';
 export type { Convolution, Ops, OverTime, PoolKind, Reset, Scan } from './ops.ts';
 export type { Family, GaussianScale, LearnedTensor, Posterior } from './posterior.ts';
-export { Random } from './random.ts';
+export { Random, type RandomSource, type RandomState } from './random.ts';
 export type { Padding, Pair, Window } from './window.ts';

@@ -17,6 +17,7 @@ export const likelihoodSchema = z.union([z.literal('categorical'), gaussianSchem
  */
 export type Likelihood = z.output<typeof likelihoodSchema>;
 
+/** Answers are numbers with normal noise of one deviation, in their own units. */
 export type GaussianLikelihood = z.output<typeof gaussianSchema>;
 
 /** What a posterior or a frozen network carries of it: nothing where it is categorical. */

@@ -19,7 +19,9 @@ export {
   splitData,
   type TrainingData,
   idx,
+  type IdxOptions,
   mnist,
+  type NumberData,
   openDataset,
   openRecordings,
   type Recordings,
@@ -28,6 +30,7 @@ export {
 export {
   analyticalGumbelRao,
   type Estimator,
+  type EstimatorKind,
   estimators,
   gumbelSoftmax,
   importanceWeighted,
@@ -37,10 +40,13 @@ export {
   surrogate,
 } from './estimators/index.ts';
 export {
+  type Bias,
   type Examples,
   examplesOf,
+  type Figure,
   type Figures,
   type Measured,
+  type MeasuredLayer,
   type Measurement,
   measureEstimators,
   type MeasureOptions,
@@ -60,8 +66,10 @@ export { resumeInWorker, trainInWorker, type WorkerRunOptions } from './worker/t
 export { bestStep, loadTraining, type SavedTraining } from './saved-training.ts';
 export { historyName, readHistory } from './history.ts';
 export type { FiringFigures, LayerFigures, MonitorFigures } from './monitor.ts';
+export type { NoiseState } from './noise/noise-source.ts';
 export type {
   EpochFigures,
+  EpochTotals,
   LoopHooks,
   MonitorProgress,
   Progress,

@@ -8,6 +8,7 @@ export {
   detection,
   falsePositiveRate,
 } from './detection.ts';
+export type { Rows } from './examples.ts';
 export { gaussianNegativeLogLikelihood, rootMeanSquareError } from './regression.ts';
 export { type RiskCoverage, type RiskPoint, riskAt, riskCoverage } from './risk-coverage.ts';
 export { accuracy, brierScore, negativeLogLikelihood } from './scores.ts';

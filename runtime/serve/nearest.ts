@@ -29,7 +29,11 @@ export async function openNearest(
     // What comes alone is computed by one thread of bits anyway; others would only wait.
     const { threads, ...rest } = options;
     const sameThreads = threads !== undefined && device !== 'bits' && { threads };
-    here = await load(file, { ...rest, ...sameThreads, device: device as NonNullable<LoadOptions['device']> });
+    here = await load(file, {
+      ...rest,
+      ...sameThreads,
+      device: device as NonNullable<LoadOptions['device']>,
+    });
   } catch (error) {
     await threaded.close();
     throw error;

@@ -3,7 +3,7 @@ import { gumbelSoftmax, straightThroughGumbelSoftmax } from './gumbel-softmax.ts
 import { importanceWeighted, straightThrough } from './importance-weighted.ts';
 import { surrogate } from './surrogate.ts';
 
-export type { Estimator, Spike } from './estimator.ts';
+export type { Estimator, EstimatorKind, Spike } from './estimator.ts';
 export {
   analyticalGumbelRao,
   gumbelSoftmax,

@@ -12,6 +12,7 @@ export {
 export { losses, type LossName } from './losses.ts';
 export {
   type Measured,
+  type MeasuredLayer,
   type Measurement,
   measureEstimators,
   type MeasureOptions,

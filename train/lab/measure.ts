@@ -34,7 +34,7 @@ export interface MeasureOptions {
 }
 
 /** An estimator on a layer, which its dense layer names: `0.dense`. */
-export type LayerFigures = Figures & { readonly layer: string };
+export type MeasuredLayer = Figures & { readonly layer: string };
 
 /** An estimator on a network. */
 export interface Measured {
@@ -44,7 +44,7 @@ export interface Measured {
   /** Whether its expectation is a sum over all patterns; else it is a mean of draws. */
   readonly exact: boolean;
   /** By dense layer, from below. */
-  readonly layers: readonly LayerFigures[];
+  readonly layers: readonly MeasuredLayer[];
   /** Of all layers with neurons together. The readout's gradient passes no neuron. */
   readonly hidden: Figures;
 }

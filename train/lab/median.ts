@@ -1,5 +1,5 @@
 import type { Bias, Figure, Figures } from './figures.ts';
-import type { LayerFigures, Measured, Measurement } from './measure.ts';
+import type { MeasuredLayer, Measured, Measurement } from './measure.ts';
 
 /** The medians of all figures over networks that were measured alike; a figure that most lack is not a number. */
 export function medianOf(networks: readonly Measurement[]): Measurement {
@@ -16,9 +16,9 @@ export function medianOf(networks: readonly Measurement[]): Measurement {
         estimator: one.estimator,
         exact: alike.every(({ exact }) => exact),
         layers: one.layers.map(
-          ({ layer }, place): LayerFigures => ({
+          ({ layer }, place): MeasuredLayer => ({
             layer,
-            ...medianFigures(alike.map(({ layers }) => layers[place] as LayerFigures)),
+            ...medianFigures(alike.map(({ layers }) => layers[place] as MeasuredLayer)),
           }),
         ),
         hidden: medianFigures(alike.map(({ hidden }) => hidden)),

@@ -9,14 +9,19 @@ export type Inputs = Uint8Array | Float32Array | readonly (Uint8Array | Float32A
 /** Examples in one run of a device: more would use memory and no less time. */
 const CHUNK = 1024;
 
-/** Examples as the graph takes them, some at a time: [batch, …] or [time, batch, …]. @throws UserError for others */
-export function* batchesOf(model: Model, inputs: Inputs): Generator<HostTensor> {
+/**
+ * Examples as the graph takes them, some at a time: [batch, …] or [time, batch, …].
+ *
+ * @param factor times as many as usual
+ * @throws UserError for others
+ */
+export function* batchesOf(model: Model, inputs: Inputs, factor = 1): Generator<HostTensor> {
   const { shape, type } = model.input;
   const steps = stepsOf(model);
   const size = steps * sizeOf(shape);
   const all = joined(model, inputs);
   // A sequence is as much work as its steps are examples.
-  const chunk = Math.max(1, Math.floor(CHUNK / steps)) * size;
+  const chunk = Math.max(1, Math.floor((CHUNK * factor) / steps)) * size;
   for (let start = 0; start < all.length; start += chunk) {
     const examples = all.slice(start, start + chunk);
     const batch = examples.length / size;

@@ -120,8 +120,7 @@ export class LoadedNetwork {
     const { seed } = checkDraws(this.description, options, 'run');
     const noise = new NoiseFeed(noiseOf(this.description), seed, 0);
     const parts: HostTensors[] = [];
-    for (const input of batchesOf(this.description.model, inputs))
-      parts.push(await this.#run(input, this.#outputs, noise));
+    for (const input of this.#batches(inputs)) parts.push(await this.#run(input, this.#outputs, noise));
     const steps = stepsOf(this.description.model);
     const observed = new Set(this.description.layers.flat());
     return Object.fromEntries(
@@ -170,11 +169,18 @@ export class LoadedNetwork {
     const { samples, seed } = checkDraws(this.description, draws, what);
     const needed = noiseOf(this.description);
     const noises = Array.from({ length: samples }, (_, sample) => new NoiseFeed(needed, seed, sample));
-    for (const input of batchesOf(this.description.model, inputs)) {
+    for (const input of this.#batches(inputs)) {
       const runs: Outputs[] = [];
       for (const noise of noises) runs.push((await this.#run(input, outputs, noise)) as Outputs);
       yield runs.length === 1 ? (runs[0] as Outputs) : mixed(runs, this.description.likelihood !== undefined);
     }
+  }
+
+  /** Noise is drawn for every one of them, so its numbers would depend on how many examples they have. */
+  #batches(inputs: Inputs): Generator<HostTensor> {
+    const { batchFactor = 1 } = this.#runner;
+    const takesNoise = noiseOf(this.description).length > 0;
+    return batchesOf(this.description.model, inputs, takesNoise ? 1 : batchFactor);
   }
 
   #run(input: HostTensor, outputs: readonly string[], noise: NoiseFeed): Promise<HostTensors> {

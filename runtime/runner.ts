@@ -34,6 +34,9 @@ export interface Runner {
   /** What its user should know of how it runs here: a sentence each. */
   readonly notes?: readonly string[];
 
+  /** How many times as many examples as other devices get a call may have; 1 unless given. */
+  readonly batchFactor?: number;
+
   /**
    * The outputs that were asked for. The caller may keep them, change them in place, and feed them again; a feed may
    * be changed in place between runs.

@@ -24,6 +24,8 @@ const MEASURED = 4;
 export interface SplitRunner extends BitsRunner {
   /** Where it has its examples; undefined where that is not known: batches are computed as a whole then. */
   readonly axes: BatchAxes | undefined;
+  /** Computes some examples of what is fed, in this thread, and puts what they give where all is joined. */
+  putNow(joined: Joined, feeds: HostTensors, outputs: readonly string[], span: Span): void;
 }
 
 /** Opens the bytes of an .onnx file. @throws UserError where a part of it cannot be computed here */
@@ -38,7 +40,12 @@ export async function openSplit(bytes: Uint8Array, options: BitsOptions, what: s
  * @param room bytes of activations of one part
  */
 export function splitting(runner: BitsRunner, axes: BatchAxes | undefined, room = ROOM): SplitRunner {
-  if (!axes) return { ...runner, axes };
+  if (!axes) {
+    const putNow = (): never => {
+      throw new Error('a network of which it is not known where its examples are has no parts');
+    };
+    return { ...runner, axes, putNow };
+  }
   /** Examples of one part, by the dims of what is fed besides them. */
   const sizes = new Map<string, number>();
   /** Room for the feeds of a part: memory that is asked for anew costs more than what is copied into it. */
@@ -69,19 +76,22 @@ export function splitting(runner: BitsRunner, axes: BatchAxes | undefined, room 
     return size;
   };
 
+  const putNow: SplitRunner['putNow'] = (joined, feeds, outputs, { first, count }) => {
+    const size = sizeOfPart(feeds, count);
+    for (let done = 0; done < count; done += size) {
+      const span = { first: first + done, count: Math.min(size, count - done) };
+      joined.put(runner.runNow(part(feeds, span), outputs), span);
+    }
+  };
   const runNow = (feeds: HostTensors, outputs: readonly string[]): HostTensors => {
     const batch = batchOf(axes, feeds) ?? 1;
     if (batch <= 1 || !canSplit(axes, outputs)) return runner.runNow(feeds, outputs);
-    const size = sizeOfPart(feeds, batch);
-    if (batch <= size) return runner.runNow(feeds, outputs);
+    if (batch <= sizeOfPart(feeds, batch)) return runner.runNow(feeds, outputs);
     const joined = new Joined(axes, feeds, batch);
-    for (let first = 0; first < batch; first += size) {
-      const span = { first, count: Math.min(size, batch - first) };
-      joined.put(runner.runNow(part(feeds, span), outputs), span);
-    }
+    putNow(joined, feeds, outputs, { first: 0, count: batch });
     return joined.outputs;
   };
-  return { ...runner, axes, runNow, run: async (feeds, outputs) => runNow(feeds, outputs) };
+  return { ...runner, axes, putNow, runNow, run: async (feeds, outputs) => runNow(feeds, outputs) };
 }
 
 function keyOf({ inputs }: BatchAxes, feeds: HostTensors): string {

@@ -10,6 +10,9 @@ import type { StartThread } from './thread.ts';
 /** Bytes of the feeds of one share, at most: what lies in shared memory does not grow with the batch. */
 const LARGEST = 2 ** 22;
 
+/** What others get in one call is too little for a thread: so many of it. */
+const SHARES = 8;
+
 /** Milliseconds of work that are worth the way to a thread and back. */
 const LEAST = 0.5;
 
@@ -22,7 +25,7 @@ export interface ThreadOptions {
 
 /**
  * A network whose batches are computed by several threads, some examples each: the same bits as by one. The thread that
- * calls computes single examples, steps of streams and what is too little to be shared; otherwise it stays free.
+ * calls is one of them. It alone computes single examples, steps of streams and what is too little to be shared.
  *
  * @throws UserError where a part of it cannot be computed here
  */
@@ -41,7 +44,7 @@ export async function openThreaded(
   });
   if (!axes) return alone('the file does not tell where its examples are, which those of this toolkit do');
   try {
-    const pool = await Pool.open(start, threads, { kind: 'open', model, axes, what });
+    const pool = await Pool.open(start, threads - 1, { kind: 'open', model, axes, what });
     return shared(own, axes, pool, leastWork);
   } catch (error) {
     if (!(error instanceof NoThreads)) throw error;
@@ -50,6 +53,7 @@ export async function openThreaded(
 }
 
 function shared(own: SplitRunner, axes: BatchAxes, pool: Pool, leastWork: number): BitsRunner {
+  const threads = pool.size + 1;
   /** Milliseconds for a number of the feeds: the least that a thread has needed, unknown before the first share. */
   let pace = Number.POSITIVE_INFINITY;
   let isClosed = false;
@@ -75,8 +79,19 @@ function shared(own: SplitRunner, axes: BatchAxes, pool: Pool, leastWork: number
         };
         pool.give({ ...shareOf(axes, feeds, span), outputs, done, failed: reject, signal });
       });
+    const spans = spansOf(feeds, batch, threads);
+    const isOwn = (_: Span, index: number): boolean => index % threads === 0;
     try {
-      await Promise.all(spansOf(feeds, batch, pool.size).map(compute));
+      const others = Promise.all(spans.filter((span, index) => !isOwn(span, index)).map(compute));
+      // Where one fails, what is left is not computed.
+      others.catch(() => controller.abort());
+      for (const [index, span] of spans.filter(isOwn).entries()) {
+        // Between two of its own the thread hears of the others, and gives them more.
+        if (index > 0) await nextTurn();
+        if (signal.aborted) break;
+        own.putNow(joined, feeds, outputs, span);
+      }
+      await others;
     } catch (error) {
       controller.abort();
       throw error;
@@ -85,6 +100,7 @@ function shared(own: SplitRunner, axes: BatchAxes, pool: Pool, leastWork: number
   };
   return {
     ...own,
+    batchFactor: SHARES * threads,
     run,
     memory: () => [own.memory(), ...pool.uses].reduce(sum),
     release: async () => {
@@ -95,12 +111,34 @@ function shared(own: SplitRunner, axes: BatchAxes, pool: Pool, leastWork: number
   };
 }
 
-/** Shares of nearly the same size: one for every thread, or as many for each as keep them small enough. */
+/** What is used here of a port, which Node and browsers type differently. */
+interface Port {
+  onmessage: (() => void) | null;
+  close(): void;
+}
+
+/** When what has come from other threads has been heard. */
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    const port = port1 as unknown as Port;
+    port.onmessage = () => {
+      port.close();
+      resolve();
+    };
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port has no origin
+    port2.postMessage(undefined);
+  });
+
+/**
+ * One share for every thread; where that is too large, shares of a power of two, which is what the parts have that a
+ * thread computes: a rest is a program of its own.
+ */
 function spansOf(feeds: HostTensors, batch: number, threads: number): Span[] {
   const bytes = Object.values(feeds).reduce((total, { data }) => total + data.byteLength, 0);
   const most = Math.max(1, Math.floor((LARGEST * batch) / bytes));
-  const rounds = Math.ceil(batch / (threads * most));
-  const size = Math.ceil(batch / (threads * rounds));
+  const even = Math.ceil(batch / threads);
+  const size = even <= most ? even : 2 ** Math.floor(Math.log2(most));
   return Array.from({ length: Math.ceil(batch / size) }, (_, index) => ({
     first: index * size,
     count: Math.min(size, batch - index * size),

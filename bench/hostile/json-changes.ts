@@ -50,7 +50,9 @@ function put({ inside, key }: Place, value: Json): void {
   Object.defineProperty(inside, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function applyEdit(tree: Json, [where, what, value, name, other]: Edit): Json {
+function applyEdit(tree: Json, [where, what, given, name, other]: Edit): Json {
+  // What is put into a tree is edited with it, and stands in other edits, too.
+  const value = structuredClone(given);
   const places = placesIn(tree);
   const place = places[placeIn(where, places.length)];
   if (!place) return value;

@@ -16,7 +16,7 @@ export type Measured = readonly [one: number, many: number];
 export const measurements: Readonly<
   Record<NetworkKind, { readonly bits: Measured; readonly others: Readonly<Record<AutoPlace, Measured>> }>
 > = {
-  dense: { bits: [0.045, 1.63], others: { cpu: [0.272, 1.97], wasm: [5.22, 16] } },
-  spiking: { bits: [0.066, 2.44], others: { cpu: [0.51, 3.78], wasm: [1.31, 19.8] } },
-  planes: { bits: [1.17, 38.4], others: { cpu: [0.382, 13.1], wasm: [4.73, 152] } },
+  dense: { bits: [0.027, 0.821], others: { cpu: [0.268, 1.96], wasm: [4.9, 15.4] } },
+  spiking: { bits: [0.052, 1.63], others: { cpu: [0.488, 3.84], wasm: [1.28, 19.7] } },
+  planes: { bits: [0.741, 24.4], others: { cpu: [0.371, 12.6], wasm: [4.67, 145] } },
 };

@@ -14,7 +14,7 @@ const LARGEST = 2 ** 22;
 const SHARES = 8;
 
 /** Milliseconds of work that are worth the way to a thread and back. */
-const LEAST = 0.5;
+const LEAST = 2;
 
 export interface ThreadOptions {
   readonly threads: number;

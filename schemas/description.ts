@@ -140,8 +140,9 @@ export function describe({ metadata, graph }: OnnxModel, file: string): Descript
     found[key] = parseJson(text, `${file}: metadata: ${prefix}${key}`);
   }
   const { model, ...rest } = checkOptions(schema, found, `${file}: metadata`);
-  const known = ['input', ...[...(rest.states ?? []), ...(rest.noise ?? [])].map(({ input }) => input)];
-  const odd = graph.inputs.find(({ name }) => !known.includes(name));
+  const named = [...(rest.states ?? []), ...(rest.noise ?? [])].map(({ input }) => input);
+  const known = new Set(['input', ...named]);
+  const odd = graph.inputs.find(({ name }) => !known.has(String(name)));
   if (odd) {
     throw new UserError(
       `${file}: its graph takes '${odd.name}', which its metadata do not describe; export it again`,

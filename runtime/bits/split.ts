@@ -40,12 +40,7 @@ export async function openSplit(bytes: Uint8Array, options: BitsOptions, what: s
  * @param room bytes of activations of one part
  */
 export function splitting(runner: BitsRunner, axes: BatchAxes | undefined, room = ROOM): SplitRunner {
-  if (!axes) {
-    const putNow = (): never => {
-      throw new Error('a network of which it is not known where its examples are has no parts');
-    };
-    return { ...runner, axes, putNow };
-  }
+  if (!axes) return { ...runner, axes, putNow: noParts };
   /** Examples of one part, by the dims of what is fed besides them. */
   const sizes = new Map<string, number>();
   /** Room for the feeds of a part: memory that is asked for anew costs more than what is copied into it. */
@@ -92,6 +87,10 @@ export function splitting(runner: BitsRunner, axes: BatchAxes | undefined, room 
     return joined.outputs;
   };
   return { ...runner, axes, putNow, runNow, run: async (feeds, outputs) => runNow(feeds, outputs) };
+}
+
+function noParts(): never {
+  throw new Error('a network of which it is not known where its examples are has no parts');
 }
 
 function keyOf({ inputs }: BatchAxes, feeds: HostTensors): string {

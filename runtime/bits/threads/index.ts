@@ -113,7 +113,8 @@ function shared(own: SplitRunner, axes: BatchAxes, pool: Pool, leastWork: number
 
 /** What is used here of a port, which Node and browsers type differently. */
 interface Port {
-  onmessage: (() => void) | null;
+  addEventListener(kind: 'message', listener: () => void): void;
+  start(): void;
   close(): void;
 }
 
@@ -122,10 +123,11 @@ const nextTurn = (): Promise<void> =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     const port = port1 as unknown as Port;
-    port.onmessage = () => {
+    port.addEventListener('message', () => {
       port.close();
       resolve();
-    };
+    });
+    port.start();
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port has no origin
     port2.postMessage(undefined);
   });

@@ -9,6 +9,8 @@ export default defineConfig({
     reporters: ['default', './test/support/plain-reporter.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Every core: the default leaves one idle.
+    maxWorkers: '100%',
     // Workers that the sources start run the sources too, also where Node knows no TypeScript.
     execArgv: ['--import', source('./test/support/typescript-worker.mjs')],
     // The examples and documents import the package by its name; tests run them on the sources.

@@ -99,6 +99,14 @@ describe('what a graph must not say', () => {
     );
   });
 
+  it('one axis twice', async () => {
+    const bytes = oneNode('Unsqueeze', (x, graph) => [
+      x,
+      graph.constant({ type: 'int64', dims: [2], data: BigInt64Array.of(-1n, 3n) }),
+    ]);
+    expect(await line(bytes)).toBe("odd.onnx: Unsqueeze 'y' names an axis twice: 3, 3");
+  });
+
   it('two values of one name', async () => {
     const onnx = readModel(oneNode('Add', (x) => [x, x]));
     onnx.graph.replace({ nodes: [...onnx.graph.nodes, ...onnx.graph.nodes] });

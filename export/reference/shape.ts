@@ -74,6 +74,7 @@ const unsqueeze: Operator = (inputs, context) => {
   const axes = listed(inputs, 1, context, 'axes') ?? [];
   const rank = x.dims.length + axes.length;
   const added = new Set(axes.map((axis) => axisOf(axis, rank)));
+  if (added.size < axes.length) throw new UserError(`it adds an axis twice: ${axes.join(', ')}`);
   const kept = [...x.dims];
   const dims = Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (kept.shift() as number)));
   return [withDims(x, dims)];

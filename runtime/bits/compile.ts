@@ -5,6 +5,7 @@ import type { Engine } from './engine.ts';
 import { type Read, reader, toHost, toRows } from './exchange.ts';
 import { type FlatGraph, type FlatNode, intOf } from './flat-graph.ts';
 import { placeOf } from './layers.ts';
+import { OutOfMemory } from './memory.ts';
 import { elementwise } from './operators/elementwise.ts';
 import { layout } from './operators/layout.ts';
 import type { Inputs, Operator } from './operators/operator.ts';
@@ -221,6 +222,7 @@ function computed(
       });
     }
   } catch (error) {
+    if (error instanceof UserError && !(error instanceof OutOfMemory)) throw errorAt(what, node, error);
     if (!(error instanceof Unfit)) throw error;
     why = error.message;
     // Steps that were written before it was clear stay: what they compute may be known to be there already.

@@ -21,8 +21,12 @@ import {
 const integers = (of: Numbers | undefined): number[] | undefined => of && Array.from(plain(of));
 
 /** Axes of an input, or of an attribute where operators had them before. */
-const axesOf = (node: FlatNode, given: Numbers | undefined, rank: number): number[] | undefined =>
-  (integers(given) ?? intsOf(node, 'axes'))?.map((axis) => axisOf(node, axis, rank));
+function axesOf(node: FlatNode, given: Numbers | undefined, rank: number): number[] | undefined {
+  const axes = (integers(given) ?? intsOf(node, 'axes'))?.map((axis) => axisOf(node, axis, rank));
+  if (axes && new Set(axes).size < axes.length)
+    throw new UserError(`${node.op} '${node.name}' names an axis twice: ${axes.join(', ')}`);
+  return axes;
+}
 
 const shaped = (node: FlatNode, x: Numbers, dims: readonly number[]): readonly Numbers[] => {
   if (sizeOf(dims) !== x.data.length) throw misfit(node, x.dims, dims);
